@@ -9,11 +9,11 @@ mod snapshots;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -29,6 +29,9 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Upper bounds in seconds; all of them are among controller-runtime's, so that its queries find them.
 const SECONDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// So many fields may have a line of their own in the count of corrected drift; vendors have a few dozen.
+const MOST_DRIFT_FIELDS: usize = 200;
+
 /// How one reconcile ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReconcileResult {
@@ -42,17 +45,6 @@ pub enum ReconcileResult {
     TimedOut,
     /// It panicked: a mistake in this program; counts as an error, too.
     Panicked,
-}
-
-/// How one call to a vendor ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ApiCode {
-    /// The vendor answered with this HTTP status.
-    Status(u16),
-    /// No answer in time.
-    Timeout,
-    /// No connection, or one that broke before the answer was complete.
-    Unreachable,
 }
 
 /// All metrics. Cheap to clone; every clone counts into the same numbers.
@@ -79,6 +71,7 @@ struct Inner {
     api_request_seconds: Histograms<VendorOperation>,
     rate_limited: Family<Vendor, Counter>,
     drift_corrected: Family<VendorField, Counter>,
+    drift_fields: AtomicUsize,
     events_dropped: Counter,
     snapshots: Snapshots,
 }
@@ -126,13 +119,13 @@ struct VendorOperation {
 struct ApiRequest {
     vendor: &'static str,
     operation: &'static str,
-    code: ApiCode,
+    code: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VendorField {
     vendor: &'static str,
-    field: &'static str,
+    field: String,
 }
 
 impl Default for Metrics {
@@ -162,6 +155,7 @@ impl Metrics {
             api_request_seconds: Family::new_with_constructor(in_seconds),
             rate_limited: Family::default(),
             drift_corrected: Family::default(),
+            drift_fields: AtomicUsize::new(0),
             events_dropped: Counter::<u64, AtomicU64>::default(),
             snapshots: Snapshots::default(),
         };
@@ -229,14 +223,15 @@ impl Metrics {
         self.0.reflector_lists.get_or_create(&Name { name }).inc();
     }
 
-    /// One call to a vendor ended after `took`.
+    /// One call to a vendor ended after `took` with this HTTP status; 0: without an answer, shown as `none`.
     pub fn api_request_finished(
         &self,
         vendor: &'static str,
         operation: &'static str,
-        code: ApiCode,
+        status: u16,
         took: Duration,
     ) {
+        let code = if status == 0 { "none".to_owned() } else { status.to_string() };
         self.0.api_requests.get_or_create(&ApiRequest { vendor, operation, code }).inc();
         let labels = VendorOperation { vendor, operation };
         self.0.api_request_seconds.get_or_create(&labels).observe(took.as_secs_f64());
@@ -258,10 +253,17 @@ impl Metrics {
         self.0.snapshots.removed(vendor, account);
     }
 
-    /// A difference that somebody else made at the vendor was put right. `field` is the name of the spec's field without
-    /// index or key, such as `tls.port`.
-    pub fn drift_corrected(&self, vendor: &'static str, field: &'static str) {
-        self.0.drift_corrected.get_or_create(&VendorField { vendor, field }).inc();
+    /// A difference that somebody else made at the vendor was put right. `field` is its path in the vendor's words, such as
+    /// `options.port`; what an index opens (`passthrough[3].ip`) is left out, and more fields than a vendor can have are `other`.
+    pub fn drift_corrected(&self, vendor: &'static str, field: &str) {
+        let field = field.split('[').next().unwrap_or_default().to_owned();
+        let mut labels = VendorField { vendor, field };
+        if self.0.drift_corrected.get(&labels).is_none()
+            && self.0.drift_fields.fetch_add(1, Ordering::Relaxed) >= MOST_DRIFT_FIELDS
+        {
+            "other".clone_into(&mut labels.field);
+        }
+        self.0.drift_corrected.get_or_create(&labels).inc();
     }
 
     /// A Kubernetes event was not published, because too many waited or the API server refused it.
@@ -330,7 +332,7 @@ impl Inner {
         r.register("reflector_lists", "Lists that a feed made of its kind", self.reflector_lists.clone());
         r.register(
             "connector_operator_api_requests",
-            "Calls to a vendor by operation and HTTP status, or timeout or unreachable",
+            "Calls to a vendor by operation and HTTP status, none where it gave no answer",
             self.api_requests.clone(),
         );
         r.register(
@@ -360,16 +362,6 @@ impl Inner {
         );
         r.register_collector(Box::new(self.snapshots.clone()));
         r.register_collector(Box::new(process::Process));
-    }
-}
-
-impl EncodeLabelValue for ApiCode {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-        match self {
-            Self::Status(status) => EncodeLabelValue::encode(status, encoder),
-            Self::Timeout => EncodeLabelValue::encode(&"timeout", encoder),
-            Self::Unreachable => EncodeLabelValue::encode(&"unreachable", encoder),
-        }
     }
 }
 
