@@ -94,3 +94,21 @@ pub fn token_signer(folder: &Path) -> Pair {
     write_private(&pair.key, &key.serialize_pem());
     pair
 }
+
+/// A private key with a certificate of its own, as PEM: what a device shows to a server.
+pub struct Identity {
+    /// The private key.
+    pub key: String,
+    /// The certificate.
+    pub certificate: String,
+}
+
+impl Identity {
+    /// Makes a new one.
+    pub fn generate(name: &str) -> Identity {
+        let key = KeyPair::generate().expect("generate a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("sign a certificate");
+        Identity { key: key.serialize_pem(), certificate: certificate.pem() }
+    }
+}

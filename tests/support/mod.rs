@@ -9,11 +9,20 @@
     reason = "several test binaries include this module, and each uses a part of it"
 )]
 
+pub mod audit;
+pub mod canary;
 pub mod certificates;
+pub mod chart;
 pub mod components;
 pub mod control_plane;
+pub mod ending;
+pub mod http;
 pub mod kubeconfig;
+pub mod objects;
+pub mod operator;
 pub mod process;
+pub mod story;
 pub mod tools;
+pub mod vendor;
 pub mod wait;
 pub mod yaml;
