@@ -132,7 +132,8 @@ impl Budget {
 
     fn refill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.refilled_at).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * refill_per_second(self.per_minute)).min(burst(self.per_minute));
+        self.tokens =
+            (self.tokens + elapsed * refill_per_second(self.per_minute)).min(burst(self.per_minute));
         self.refilled_at = now;
     }
 }
@@ -233,7 +234,8 @@ mod tests {
         let mut budget = Budget::new(600, start);
         let sent = send_all(&mut budget, Class::Read, start, Duration::from_mins(3));
         for from in &sent {
-            let within = sent.iter().filter(|at| **at >= *from && **at < *from + Duration::from_mins(1)).count();
+            let within =
+                sent.iter().filter(|at| **at >= *from && **at < *from + Duration::from_mins(1)).count();
             assert!(within <= 600, "{within} requests in one minute");
         }
         assert!(sent.len() > 1600, "the budget is used, {} sent in three minutes", sent.len());

@@ -46,7 +46,10 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Client").field("endpoint", &self.settings.endpoint.as_str()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("endpoint", &self.settings.endpoint.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,7 +100,8 @@ impl Call {
     /// # Errors
     /// [`RemoteError::Request`] where `body` is no JSON; its text never shows a value.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, RemoteError> {
-        let bytes = serde_json::to_vec(body).map_err(|_| RemoteError::Request("its body is no JSON".into()))?;
+        let bytes =
+            serde_json::to_vec(body).map_err(|_| RemoteError::Request("its body is no JSON".into()))?;
         self.body = Some(bytes.into());
         Ok(self)
     }
@@ -124,7 +128,11 @@ impl Response {
             return Err(malformed(format!("{kind} where JSON was expected")));
         }
         serde_json::from_slice(&self.body).map_err(|error| {
-            malformed(format!("JSON that is cut or of another shape (line {}, column {})", error.line(), error.column()))
+            malformed(format!(
+                "JSON that is cut or of another shape (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
         })
     }
 

@@ -119,7 +119,11 @@ mod tests {
         assert_eq!(status(401, None).disposition(), Disposition::Misconfigured);
         assert_eq!(status(403, None).disposition(), Disposition::Misconfigured);
         assert_eq!(status(422, None).disposition(), Disposition::WaitForChange);
-        assert_eq!(status(301, None).disposition(), Disposition::WaitForChange, "a redirect is never followed");
+        assert_eq!(
+            status(301, None).disposition(),
+            Disposition::WaitForChange,
+            "a redirect is never followed"
+        );
     }
 
     #[test]
