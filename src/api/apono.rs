@@ -15,10 +15,15 @@ use super::common::{
     connector_spec, default_requests_per_minute, is_false,
 };
 use super::duration;
+use super::rules;
 use super::status::{AccountStatus, ConnectorStatus};
 
 /// Where an account goes that names no endpoint.
 pub const APONO_ENDPOINT: &str = "https://api.apono.io";
+/// The most sessions that a status lists.
+pub const SESSIONS_LIMIT: usize = 64;
+/// The most entries of a session's `cloudProviderMetadata`.
+pub const METADATA_LIMIT: usize = 32;
 /// The default key of `tokenSecretRef`, here and in an `OmfAccount`.
 pub const TOKEN: &str = "token";
 /// How long an agent may take to register where the spec does not say.
@@ -37,12 +42,14 @@ pub type AponoConnectorStatus = ConnectorStatus<AponoRemote>;
     kind = "AponoConnector",
     namespaced,
     derive = "PartialEq",
-    status = "AponoConnectorStatus"
+    status = "AponoConnectorStatus",
+    doc = "A connector of an Apono account."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AponoConnectorSpec {
     /// Which account to use. Absent: the account `default` of this namespace. It cannot be changed.
     #[serde(default)]
+    #[x_kube(validation = rules::unchanged("accountRef"))]
     pub account_ref: AccountRef,
     /// What the operator may do at the vendor: Manage (the default), Observe (only report) or Plan (report what Manage
     /// would do).
@@ -61,15 +68,17 @@ pub struct AponoConnectorSpec {
     pub suspend: bool,
     /// Id of the connector at Apono: the one that its agent was installed with. It cannot be changed.
     #[schemars(length(max = 128))]
+    #[x_kube(validation = rules::unchanged("connectorId"), validation = rules::id("connector"))]
     pub connector_id: String,
     /// Name of the connector at Apono, the one thing that can be set there. Absent: not managed, only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
+    #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
     /// How long the agent may take to register, 10s to 168h, before the object counts as stalled. It is waited for all the
     /// same.
     #[serde(default = "registration_deadline")]
     #[schemars(length(max = 20))]
+    #[x_kube(validation = rules::duration_between("10s", "168h"))]
     pub registration_deadline: String,
 }
 
@@ -120,6 +129,7 @@ pub struct AponoRemote {
     pub cloud_provider_type: Option<String>,
     /// One for each running agent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = SESSIONS_LIMIT), extend("x-kubernetes-list-type" = "atomic"))]
     pub sessions: Vec<AponoSession>,
 }
 
@@ -137,6 +147,7 @@ pub struct AponoSession {
     pub connector_version: Option<String>,
     /// What the vendor says of where it runs (region, project, Kubernetes version and the like), each as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = METADATA_LIMIT))]
     pub cloud_provider_metadata: BTreeMap<String, String>,
 }
 
@@ -148,23 +159,27 @@ pub struct AponoSession {
     kind = "AponoAccount",
     namespaced,
     derive = "PartialEq",
-    status = "AccountStatus"
+    status = "AccountStatus",
+    doc = "An Apono account: where it is, and as whom to call it."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AponoAccountSpec {
     /// Base URL of the API.
     #[serde(default = "apono_endpoint")]
     #[schemars(length(max = 2048))]
+    #[x_kube(validation = rules::endpoint())]
     pub endpoint: String,
     /// The API token (personal or of a service account), in a Secret of this namespace. `key` defaults to token.
     pub token_secret_ref: SecretKeyRef,
     /// How often the vendor is read, 10s to 24h. Absent: the operator's setting (1m).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
+    #[x_kube(validation = rules::duration_between("10s", "24h"))]
     pub resync_interval: Option<String>,
     /// How long one call may take, 1s to 5m. Absent: the operator's setting (30s).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
+    #[x_kube(validation = rules::duration_between("1s", "5m"))]
     pub request_timeout: Option<String>,
     /// The most requests a minute that the operator sends. The vendor's own headers lower it further.
     #[serde(default = "default_requests_per_minute")]

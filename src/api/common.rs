@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::access::{AllowedNamespaces, NamespacesFrom};
+use super::rules;
 pub use super::status::{
     AccountStatus, ConnectorStatus, LastSnapshot, PlannedChange, RateLimitStatus, SecretStatus,
 };
@@ -40,11 +41,13 @@ pub struct AccountRef {
     /// Name of the account.
     #[serde(default = "default_account")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name())]
     pub name: String,
     /// Namespace of the account. Absent: the connector's own. The account has to allow other namespaces
     /// (`spec.allowedNamespaces` of the account).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::namespace_name())]
     pub namespace: Option<String>,
 }
 
@@ -108,10 +111,12 @@ pub enum SecretDriftPolicy {
 pub struct SecretKeyRef {
     /// Name of the Secret, in the same namespace as this object.
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name())]
     pub name: String,
     /// Key within the Secret's data. Absent: the default that the field's own description names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::secret_key())]
     pub key: Option<String>,
 }
 

@@ -17,6 +17,8 @@ pub mod common;
 pub mod duration;
 pub mod omf;
 pub mod onomondo;
+mod rules;
+pub mod schema;
 pub mod status;
 
 pub use access::*;

@@ -1,7 +1,8 @@
 //! AVEVA Data Hub: OMF connections of a namespace, and the account that reaches it.
 
+use kube::core::Rule;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::access::AllowedNamespaces;
@@ -10,6 +11,7 @@ use super::common::{
     AccountRef, AdoptionPolicy, DeletionPolicy, ManagementPolicy, SecretKeyRef, SecretSource, account_spec,
     connector_spec, default_requests_per_minute, is_false,
 };
+use super::rules;
 use super::status::{AccountStatus, ConnectorStatus};
 
 /// The version in the vendor's paths where the account names none.
@@ -30,12 +32,15 @@ pub type OmfConnectionStatus = ConnectorStatus<OmfRemote>;
     kind = "OmfConnection",
     namespaced,
     derive = "PartialEq",
-    status = "OmfConnectionStatus"
+    status = "OmfConnectionStatus",
+    doc = "An OMF connection of an AVEVA Data Hub namespace.",
+    validation = metadata_name_is_valid()
 )]
 #[serde(rename_all = "camelCase")]
 pub struct OmfConnectionSpec {
     /// Which account to use. Absent: the account `default` of this namespace. It cannot be changed.
     #[serde(default)]
+    #[x_kube(validation = rules::unchanged("accountRef"))]
     pub account_ref: AccountRef,
     /// What the operator may do at the vendor: Manage (the default), Observe (only report) or Plan (report what Manage
     /// would do).
@@ -61,8 +66,21 @@ pub struct OmfConnectionSpec {
     pub description: Option<String>,
     /// The clients that send through this connection, 1 to 10,000, in any order and without regard to case. A client can
     /// be in one connection of a namespace.
-    #[schemars(length(min = 1, max = 10000), inner(length(max = 128)))]
+    #[schemars(length(min = 1, max = 10000), inner(length(max = 128)), transform = each_is_a_client)]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub client_ids: Vec<String>,
+}
+
+fn metadata_name_is_valid() -> Rule {
+    rules::rule(
+        "has(self.spec.name) || size(self.metadata.name) <= 200",
+        "metadata.name is longer than AVEVA's 200 characters: write a shorter name in spec.name",
+    )
+    .field_path(".spec.name")
+}
+
+fn each_is_a_client(schema: &mut Schema) {
+    rules::on_items(schema, &rules::id("client"));
 }
 
 impl OmfConnection {
@@ -90,28 +108,34 @@ pub struct OmfRemote {
 
 /// A namespace of an AVEVA Data Hub tenant: where it is, and as whom to call it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::rule("has(self.clientCredentials) != has(self.tokenSecretRef)", "write exactly one of clientCredentials and tokenSecretRef"))]
 #[kube(
     group = "connector-operator.io",
     version = "v1alpha1",
     kind = "OmfAccount",
     namespaced,
     derive = "PartialEq",
-    status = "AccountStatus"
+    status = "AccountStatus",
+    doc = "A namespace of an AVEVA Data Hub tenant: where it is, and as whom to call it."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct OmfAccountSpec {
     /// Base URL of the region, such as https://uswe.datahub.connect.aveva.com.
     #[schemars(length(max = 2048))]
+    #[x_kube(validation = rules::endpoint())]
     pub endpoint: String,
     /// Version in the API's paths: v1 (the default), or v2-preview for older tenants.
     #[serde(default = "omf_api_version")]
     #[schemars(length(max = 16))]
+    #[x_kube(validation = rules::rule("self.matches('^v[0-9]{1,3}(-preview)?$')", "write the version in the vendor's paths: v1, or v2-preview for older tenants"))]
     pub api_version: String,
     /// Id of the tenant, a UUID.
     #[schemars(length(max = 36))]
+    #[x_kube(validation = rules::uuid("tenant"))]
     pub tenant_id: String,
     /// Id of the AVEVA namespace within the tenant.
     #[schemars(length(max = 128))]
+    #[x_kube(validation = rules::id("namespace"))]
     pub namespace_id: String,
     /// An OAuth2 client of the tenant, by which tokens are fetched. Exactly one of this and `tokenSecretRef`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,10 +147,12 @@ pub struct OmfAccountSpec {
     /// How often the vendor is read, 10s to 24h. Absent: the operator's setting (1m).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
+    #[x_kube(validation = rules::duration_between("10s", "24h"))]
     pub resync_interval: Option<String>,
     /// How long one call may take, 1s to 5m. Absent: the operator's setting (30s).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
+    #[x_kube(validation = rules::duration_between("1s", "5m"))]
     pub request_timeout: Option<String>,
     /// The most requests a minute that the operator sends. The vendor's own headers lower it further.
     #[serde(default = "default_requests_per_minute")]
@@ -153,6 +179,7 @@ pub struct OmfClientCredentials {
     /// Where tokens are fetched. Absent: what {endpoint}/identity/.well-known/openid-configuration names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
+    #[x_kube(validation = rules::endpoint())]
     pub token_url: Option<String>,
 }
 
@@ -162,14 +189,17 @@ pub struct OmfClientCredentials {
 pub struct OmfClientSecretRef {
     /// Name of the Secret, in the same namespace as this object.
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name())]
     pub name: String,
     /// Key of the client's id. Absent: clientId.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::secret_key())]
     pub client_id_key: Option<String>,
     /// Key of the client's secret. Absent: clientSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::secret_key())]
     pub client_secret_key: Option<String>,
 }
 

@@ -10,29 +10,30 @@ use serde_json::{Value, json};
 use super::duration;
 
 /// A host name or an IP address.
-const HOST: &str = "isIP(self) || self.matches('^[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9_])?\
-                    (\\\\.[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9_])?)*$')";
-/// An http(s) URL of scheme, host, port and path, which a Rust URL parser reads too.
-const URL: &str = "isURL(self) && self.matches('^https?://([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\
-                   \\\\[[0-9a-fA-F:]+\\\\])(:[0-9]{1,5})?(/[^?#\\\\s]*)?$') && \
-                   (url(self).getPort() == '' || int(url(self).getPort()) <= 65535)";
+const HOST: &str = r"isIP(self) || self.matches(r'^[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9_])?)*$')";
+/// An http(s) URL of host, port and path only.
+const ENDPOINT: &str = r"isURL(self) && self.matches(r'^https?://([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?(/[^?#\s]*)?$') && (url(self).getPort() == '' || int(url(self).getPort()) <= 65535)";
 const UUID: &str = "self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')";
-/// Ids that become a part of a URL: no separators, and never `.` or `..`.
+/// An id that becomes a part of a URL: without separators, and never `.` or `..`.
 const ID: &str = "self.matches('^[a-zA-Z0-9][-._~:@+a-zA-Z0-9]*$')";
+/// What RE2 compiles, without the escapes that the operator's own (smaller) engine does not know.
+const NAME_PATTERN: &str =
+    r"''.matches(self) in [true, false] && self.matches(r'^([^\\]|\\[dDwWsSbB!-/:;=?@\[\\\]^_`{|}~])*$')";
 
-fn rule(expression: impl Into<String>, message: impl Into<String>) -> Rule {
-    Rule::new(expression).message(message.into())
+/// A CEL expression, and what to write where it is false.
+pub(super) fn rule(expression: impl Into<String>, message: impl AsRef<str>) -> Rule {
+    Rule::new(expression).message(message.as_ref())
 }
 
-/// The name of an object that a reference points to.
+/// The name of the Kubernetes object that a reference points to.
 pub(super) fn object_name() -> Rule {
     rule(
         "!format.dns1123Subdomain().validate(self).hasValue()",
-        "write the name of an object of Kubernetes: lower case letters, digits, - and ., with a letter or digit at both ends",
+        "write the name of a Kubernetes object: lower case letters, digits, - and ., with a letter or digit at both ends",
     )
 }
 
-/// A namespace.
+/// The name of a namespace.
 pub(super) fn namespace_name() -> Rule {
     rule(
         "!format.dns1123Label().validate(self).hasValue()",
@@ -48,13 +49,13 @@ pub(super) fn secret_key() -> Rule {
     )
 }
 
-/// A field that is part of an object's identity.
-pub(super) fn unchanged(what: &str) -> Rule {
+/// A field that decides which remote object this is.
+pub(super) fn unchanged(field: &str) -> Rule {
     rule(
         "self == oldSelf",
         format!(
-            "{what} cannot be changed: to keep the remote object set deletionPolicy: Orphan first, then delete this \
-             object and create it again"
+            "{field} cannot be changed: write what it was, or set deletionPolicy: Orphan (which leaves the remote object), \
+             delete this object, and create it again"
         ),
     )
 }
@@ -62,7 +63,7 @@ pub(super) fn unchanged(what: &str) -> Rule {
 /// The base URL of an API.
 pub(super) fn endpoint() -> Rule {
     rule(
-        URL,
+        ENDPOINT,
         "write an http:// or https:// URL of host, port and path, such as https://api.example.com, without user name, \
          query and fragment",
     )
@@ -70,10 +71,13 @@ pub(super) fn endpoint() -> Rule {
 
 /// A host name or an IP address.
 pub(super) fn host() -> Rule {
-    rule(HOST, "write a host name or an IP address, such as ingest.example.com, without scheme, port and path")
+    rule(
+        HOST,
+        "write a host name or an IP address, such as ingest.example.com, without scheme, port and path",
+    )
 }
 
-/// A duration within bounds, which are written like durations.
+/// A duration within bounds, which are themselves written as durations.
 pub(super) fn duration_between(least: &str, most: &str) -> Rule {
     let form = duration::PATTERN;
     rule(
@@ -81,34 +85,37 @@ pub(super) fn duration_between(least: &str, most: &str) -> Rule {
             "self != '' && self.matches('{form}') && duration(self) >= duration('{least}') && \
              duration(self) <= duration('{most}')"
         ),
-        format!("write a duration between {least} and {most} in whole hours, minutes and seconds, such as 90s or 1h30m"),
+        format!(
+            "write a duration from {least} to {most} in whole hours, minutes and seconds, such as 90s or 1h30m"
+        ),
     )
 }
 
 /// A UUID.
-pub(super) fn uuid(what: &str) -> Rule {
-    rule(UUID, format!("write the UUID of the {what}, such as a5023f47-1db8-425e-b664-dc0b8921f644"))
+pub(super) fn uuid(of_what: &str) -> Rule {
+    rule(UUID, format!("write the UUID of the {of_what}, such as a5023f47-1db8-425e-b664-dc0b8921f644"))
 }
 
-/// An id that the vendor gave.
-pub(super) fn id(what: &str) -> Rule {
+/// An id of the vendor's.
+pub(super) fn id(of_what: &str) -> Rule {
     rule(
         ID,
-        format!("write the id of the {what} as the vendor shows it: letters, digits and -._~:@+, a letter or digit first"),
+        format!(
+            "write the id of the {of_what} as the vendor shows it: a letter or digit, then those and - . _ ~ : @ +"
+        ),
     )
 }
 
-/// A regular expression that both RE2 and the operator read.
+/// A regular expression that the operator can read.
 pub(super) fn name_pattern() -> Rule {
     rule(
-        "''.matches(self) in [true, false] && !self.matches('\\\\\\\\[a-zA-Z0-9]') || \
-         self.matches('^([^\\\\\\\\]|\\\\\\\\[dDwWsSbB]|\\\\\\\\[^a-zA-Z0-9])*$') && ''.matches(self) in [true, false]",
-        "write a regular expression (RE2, of the backslash classes only \\d \\w \\s \\b), such as ^team-a-",
+        NAME_PATTERN,
+        r"write a regular expression (RE2, with no backslash classes but \d \w \s \b and their capitals), such as ^team-a-",
     )
 }
 
-/// What `items` of a list have to be; for a field's `#[schemars(transform = …)]`.
-pub(super) fn each(schema: &mut Schema, rule: &Rule) {
+/// Puts a rule on every item of a list; for a field's `#[schemars(transform = …)]`.
+pub(super) fn on_items(schema: &mut Schema, rule: &Rule) {
     if let Some(Value::Object(items)) = schema.get_mut("items") {
         items.insert("x-kubernetes-validations".to_owned(), json!([rule]));
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The most planned changes that a status lists.
@@ -26,26 +26,30 @@ pub fn shortened(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorStatus<R> {
-    /// The generation of the spec that this status speaks of. −1: the operator has not seen the object yet.
+    /// The generation of the spec that this status speaks of. -1: the operator has not seen the object yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, with `Reconciling` or `Stalled` only while true; the vendor's own conditions beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
     /// The vendor's object: its identity and its own state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<R>,
     /// Where the identity in `remote` is valid. It is recorded when the operator created or adopted the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
     pub scope: Option<String>,
     /// The new remote name while a rename is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renaming_to: Option<String>,
     /// What is known of the write-only values, by the vendor's field name. Never a value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
     pub secrets: BTreeMap<String, SecretStatus>,
     /// What would be changed at the vendor, under Plan and Observe or while something is held back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = PLANNED_CHANGES_LIMIT), extend("x-kubernetes-list-type" = "atomic"))]
     pub planned_changes: Vec<PlannedChange>,
     /// The last value of the reconcile annotation that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,11 +104,12 @@ pub struct PlannedChange {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// The generation of the spec that this status speaks of. −1: the operator has not seen the object yet.
+    /// The generation of the spec that this status speaks of. -1: the operator has not seen the object yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`: the vendor's list was read and understood. `Reconciling` or `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
     /// The last complete list of the vendor's objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,3 +144,57 @@ pub struct RateLimitStatus {
     /// No call is made before this time (RFC 3339).
     pub held_until: String,
 }
+
+/// Kubernetes' own conditions, with the bounds and the list key that its Go types declare.
+fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+            "properties": {
+                "type": {
+                    "description": "What the condition is about.",
+                    "type": "string",
+                    "maxLength": 316,
+                    "pattern": CONDITION_TYPE,
+                },
+                "status": {
+                    "description": "True, False or Unknown.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "reason": {
+                    "description": "Why, in one word for programs.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "message": {
+                    "description": "Why, and what to do, for people.",
+                    "type": "string",
+                    "maxLength": 32768,
+                },
+                "observedGeneration": {
+                    "description": "The generation of the spec that the condition speaks of.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed.",
+                    "type": "string",
+                    "format": "date-time",
+                },
+            },
+        },
+    })
+}
+
+/// The form of a condition's type in Kubernetes' own Go types.
+const CONDITION_TYPE: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?\
+                              (([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
