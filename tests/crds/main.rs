@@ -6,4 +6,10 @@
 mod support;
 
 mod generated;
+mod mechanical;
+mod refused;
 mod samples;
+mod schema;
+mod server;
+mod spoil;
+mod well_formed;

@@ -3,6 +3,10 @@
 
 use std::fs;
 
+use serde_json::json;
+
+use crate::server::Server;
+use crate::spoil::good_object;
 use crate::support::control_plane::ControlPlane;
 use crate::support::tools::repository;
 
@@ -58,8 +62,7 @@ async fn the_samples_are_accepted_and_a_second_apply_changes_nothing() {
     let versions = || {
         let path =
             "-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}";
-        let kinds = "connectors,connectoraccounts";
-        kubectl(plane, &["get", kinds, "--all-namespaces", path])
+        kubectl(plane, &[&["get".to_owned(), path.to_owned()], &objects[..]].concat())
     };
     let on_server = ["--server-side", "--field-manager=gitops", "--force-conflicts"];
     apply(plane, &objects, &on_server);
@@ -67,4 +70,13 @@ async fn the_samples_are_accepted_and_a_second_apply_changes_nothing() {
     apply(plane, &objects, &on_server);
     assert_eq!(versions(), before, "the second apply on the server wrote something");
     assert_eq!(before.lines().count(), 9, "{before}");
+}
+
+#[tokio::test]
+async fn a_connection_of_ten_thousand_clients_is_within_the_cost_limits_of_its_rules() {
+    let server = Server::new().await;
+    let mut connection = good_object("OmfConnection", "spec.clientIds");
+    connection["spec"]["clientIds"] =
+        (0..10_000).map(|index| json!(format!("d6b178a4-0de5-4c30-8ba7-{index:012}"))).collect();
+    assert_eq!(server.complaints_on_create(&connection).await, []);
 }
