@@ -12,4 +12,5 @@ mod samples;
 mod schema;
 mod server;
 mod spoil;
+mod types;
 mod well_formed;

@@ -8,7 +8,9 @@ use serde_json::json;
 use crate::server::Server;
 use crate::spoil::good_object;
 use crate::support::control_plane::ControlPlane;
+use crate::support::process::Run;
 use crate::support::tools::repository;
+use crate::support::yaml::documents_of_file;
 
 /// Runs kubectl, which has to succeed without a warning, and gives what it printed.
 fn kubectl<S: AsRef<str>>(plane: &ControlPlane, arguments: &[S]) -> String {
@@ -70,6 +72,27 @@ async fn the_samples_are_accepted_and_a_second_apply_changes_nothing() {
     apply(plane, &objects, &on_server);
     assert_eq!(versions(), before, "the second apply on the server wrote something");
     assert_eq!(before.lines().count(), 9, "{before}");
+}
+
+#[tokio::test]
+async fn connectors_are_found_by_category_short_name_and_field() {
+    let plane = ControlPlane::shared().await;
+    kubectl(plane, &["create", "namespace", "found"]);
+    for file in ["onomondo-connector-tls", "onomondo-connector-https", "omf-connection"] {
+        let sample = repository().join(format!("deploy/samples/{file}.yaml"));
+        let mut object = documents_of_file(&sample).remove(0);
+        object["metadata"]["namespace"] = json!("found");
+        let copy = Run::current().folder().join(format!("{file}.json"));
+        fs::write(&copy, object.to_string()).expect("the copy can be written");
+        kubectl(plane, &["create", "-f", &copy.to_string_lossy()]);
+    }
+    let all = kubectl(plane, &["get", "connectors", "--namespace=found", "--output=name"]);
+    assert_eq!(all.lines().count(), 3, "{all}");
+    let tls = kubectl(plane, &["get", "onoc", "--namespace=found", "--field-selector=spec.type=tls"]);
+    let words: Vec<Vec<&str>> = tls.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["NAME", "READY", "REASON", "TYPE", "REMOTE", "AGE"], "{tls}");
+    assert_eq!(words[1][..2], ["plant-a", "tls"], "{tls}");
+    assert_eq!(words.len(), 2, "{tls}");
 }
 
 #[tokio::test]

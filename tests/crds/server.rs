@@ -1,8 +1,10 @@
 //! What the real API server says to one object.
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, ValidationDirective,
+};
 use kube::{Client, Error};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
 
@@ -39,6 +41,36 @@ impl Server {
         complaints(self.api(object).create(&params, &typed(object)).await)
     }
 
+    /// What it would store, with its defaults filled in.
+    pub(crate) async fn completed(&self, object: &Value) -> Value {
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let stored = self.api(object).create(&params, &typed(object)).await.expect("the object is accepted");
+        serde_json::to_value(stored).expect("the object serialises")
+    }
+
+    /// What is stored after this status was applied to an object like this one, as the operator applies it.
+    pub(crate) async fn with_status(&self, object: &Value, status: &Value) -> Value {
+        let api = self.api(object);
+        let object = named(object, WITH_STATUS);
+        let apply = PatchParams::apply("tests").force();
+        api.patch(WITH_STATUS, &apply, &Patch::Apply(&object)).await.expect("the object is accepted");
+        let body = json!({
+            "apiVersion": object["apiVersion"],
+            "kind": object["kind"],
+            "metadata": {"name": WITH_STATUS},
+            "status": status,
+        });
+        let apply = PatchParams {
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::apply("operator")
+        };
+        let stored = api
+            .patch_status(WITH_STATUS, &apply, &Patch::Apply(&body))
+            .await
+            .expect("the status is accepted");
+        serde_json::to_value(stored).expect("the object serialises")
+    }
+
     /// What it says when an object like `before` exists and is changed to be like `after`.
     pub(crate) async fn complaints_on_update(&self, before: &Value, after: &Value) -> Vec<Complaint> {
         let api = self.api(before);
@@ -52,6 +84,8 @@ impl Server {
 
 /// No good object has this name, so the one that is stored is in nobody's way.
 const EXISTING: &str = "existing";
+/// Another, so that tests do not meet.
+const WITH_STATUS: &str = "with-status";
 
 fn named(object: &Value, name: &str) -> Value {
     let mut object = object.clone();
