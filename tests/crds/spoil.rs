@@ -91,13 +91,13 @@ fn pointer(object: &Value, path: &str) -> String {
     let mut pointer = String::new();
     for segment in path.split('.').filter(|segment| !segment.is_empty()) {
         let name = segment.trim_end_matches(['[', ']', '{', '}']);
-        pointer.push_str(&format!("/{name}"));
+        pointer = format!("{pointer}/{name}");
         if segment.ends_with("[]") {
             pointer.push_str("/0");
         } else if segment.ends_with("{}") {
             let map = object.pointer(&pointer).and_then(Value::as_object);
             let key = map.and_then(|map| map.keys().next()).cloned().unwrap_or_default();
-            pointer.push_str(&format!("/{key}"));
+            pointer = format!("{pointer}/{key}");
         }
     }
     pointer
