@@ -1,1 +1,20 @@
-//! Stub.
+//! The vendor's side of the operator: HTTP, budgets and snapshots. It knows no vendor and no Kubernetes.
+//!
+//! One [`Reflector`] serves one vendor account: it owns the client, the credential, the request budget and the
+//! [`Snapshot`] of everything that the vendor holds, so that a thousand objects cost one list an interval.
+
+mod budget;
+mod client;
+mod errors;
+mod reflector;
+mod schedule;
+mod snapshot;
+mod transport;
+
+pub use budget::{Budget, Class, Grant, SharedBudget};
+pub use client::{Call, Client, ClientSettings, Observer, Response};
+pub use errors::{Disposition, RemoteError};
+pub use reflector::{Health, Reflector, ReflectorEvent, Source};
+pub use schedule::{Refresh, Schedule};
+pub use snapshot::{Absence, Difference, Entry, Identity, RemoteItem, Snapshot, Ticket};
+pub use transport::{Transport, TransportBody, TransportSettings, transport};

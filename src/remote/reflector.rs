@@ -1,0 +1,138 @@
+//! One task a vendor account: fetches the vendor's whole list on its schedule and says what changed.
+//!
+//! It never writes to the vendor, and it never takes anything but a complete, well-formed list for the truth.
+
+use super::errors::{Disposition, RemoteError};
+use super::schedule::{Refresh, Schedule};
+use super::snapshot::{Difference, RemoteItem, Snapshot};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+/// Where lists come from: a vendor's client.
+pub trait Source: Send + Sync + 'static {
+    /// One object of the list.
+    type Item: RemoteItem;
+
+    /// Fetches the complete list, all pages of it.
+    fn list(&self) -> impl Future<Output = Result<Vec<Self::Item>, RemoteError>> + Send;
+}
+
+/// How the listing goes.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// When this reflector was started.
+    pub started: Instant,
+    /// When the last good list was sent.
+    pub last_good: Option<Instant>,
+    /// Why the last list failed, where it did.
+    pub failing: Option<RemoteError>,
+}
+
+/// What one list told.
+#[derive(Debug)]
+pub enum ReflectorEvent {
+    /// A complete list came.
+    Listed(Difference),
+    /// The list failed; [`Health::failing`] says why.
+    Failed,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reflector<S: Source> {
+    source: S,
+    snapshot: Mutex<Snapshot<S::Item>>,
+    schedule: Mutex<Schedule>,
+    health: Mutex<Health>,
+    asked: Notify,
+}
+
+impl<S: Source> Reflector<S> {
+    /// A reflector whose first list is due as soon as it runs.
+    pub fn new(source: S, interval: Duration, allowance: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            source,
+            snapshot: Mutex::new(Snapshot::new(allowance)),
+            schedule: Mutex::new(Schedule::new(interval, now)),
+            health: Mutex::new(Health { started: now, last_good: None, failing: None }),
+            asked: Notify::new(),
+        }
+    }
+
+    /// The vendor's client.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The snapshot, for a moment.
+    pub fn snapshot(&self) -> MutexGuard<'_, Snapshot<S::Item>> {
+        lock(&self.snapshot)
+    }
+
+    /// How the listing goes.
+    pub fn health(&self) -> Health {
+        lock(&self.health).clone()
+    }
+
+    /// Asks for a list before the interval is over.
+    pub fn request(&self, refresh: Refresh) {
+        lock(&self.schedule).request(refresh, Instant::now());
+        self.asked.notify_one();
+    }
+
+    /// Changes how often the account is read.
+    pub fn set_interval(&self, interval: Duration) {
+        lock(&self.schedule).set_interval(interval, Instant::now());
+        self.asked.notify_one();
+    }
+
+    /// Lists for ever, telling `events` after each list, until nobody listens.
+    pub async fn run<T: Clone>(self: Arc<Self>, name: T, events: mpsc::Sender<(T, ReflectorEvent)>) {
+        loop {
+            let due = lock(&self.schedule).due();
+            tokio::select! {
+                () = self.asked.notified() => continue,
+                () = sleep_until(due) => {}
+            }
+            let event = self.list().await;
+            if events.send((name.clone(), event)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn list(&self) -> ReflectorEvent {
+        let sent_at = Instant::now();
+        let ticket = self.snapshot().begin_list(sent_at);
+        lock(&self.schedule).sent(sent_at);
+        let result = self.source.list().await;
+        let now = Instant::now();
+        match result {
+            Ok(items) => {
+                let difference = self.snapshot().apply(ticket, items);
+                lock(&self.schedule).succeeded(now, fastrand::f64());
+                let mut health = lock(&self.health);
+                health.last_good = Some(sent_at);
+                health.failing = None;
+                ReflectorEvent::Listed(difference)
+            }
+            Err(error) => {
+                let asked = match error.disposition() {
+                    Disposition::RetryAfter(wait) => Some(wait),
+                    _ => None,
+                };
+                lock(&self.schedule).failed(now, asked, fastrand::f64());
+                lock(&self.health).failing = Some(error);
+                ReflectorEvent::Failed
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
