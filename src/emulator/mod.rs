@@ -1,1 +1,237 @@
-//! Stub.
+//! The vendors' APIs in one process, for tests, demonstrations and benchmarks: what is documented behaves as documented,
+//! what no document answers is a switch, and everything can be made to fail on purpose.
+//!
+//! It must never share a type with [`crate::vendors`]: what both got wrong, no test would find. It never reads the machine's
+//! clock except through [`Clock`], never sleeps except in tokio's time, and draws whatever it makes up from one seed, so
+//! that a simulation can replay it. `docs/emulator.md` is its manual.
+//!
+//! Beside each vendor's folder lie the shared parts, which know no vendor: `exchange` (log, faults, then the vendor),
+//! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `command`.
+
+mod clock;
+pub mod command;
+mod connections;
+mod control;
+mod exchange;
+mod faults;
+mod identifiers;
+mod onomondo;
+mod requests;
+mod serve;
+mod switches;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use serde_json::Value;
+use tower::{Service, ServiceExt};
+
+pub use clock::Clock;
+pub use connections::{ConnectionCounts, Connections};
+pub use exchange::ConnectionCut;
+pub use faults::{Action, AfterHalf, Fault, FaultState, Faults, Matching};
+pub use requests::{Entry, Filter, Outcome, Requests};
+pub use switches::{Answers, Switch, SwitchState, Switches};
+
+use connections::OpenConnection;
+use exchange::Exchange;
+use identifiers::Identifiers;
+
+/// The key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
+pub const DEFAULT_API_KEY: &str = "emulator-key";
+/// The organisation of [`DEFAULT_API_KEY`].
+pub const DEFAULT_ORGANISATION: &str = "default";
+
+/// How an emulator starts.
+#[derive(Clone)]
+pub struct Configuration {
+    /// What identifiers are drawn from.
+    pub seed: u64,
+    /// Where dates come from.
+    pub clock: Clock,
+    /// API keys with the organisation of each; none: [`DEFAULT_API_KEY`] of [`DEFAULT_ORGANISATION`].
+    pub api_keys: Vec<(String, String)>,
+    /// Switches that are not at their default, with their answer.
+    pub switches: Vec<(String, String)>,
+    /// What `GET /_emulator/state` returned earlier; absent: organisations without connectors.
+    pub state: Option<Value>,
+    /// How many requests the log keeps.
+    pub log_entries: usize,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            clock: Clock::system(),
+            api_keys: Vec::new(),
+            switches: Vec::new(),
+            state: None,
+            log_entries: 100_000,
+        }
+    }
+}
+
+/// Why an emulator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// A switch or its answer is unknown; the text lists what there is.
+    #[error("{0}")]
+    Switch(String),
+    /// The state is not one that an emulator could have written.
+    #[error("the state cannot be used: {0}")]
+    State(String),
+}
+
+/// The emulator. Cloning shares it.
+#[derive(Clone)]
+pub struct Emulator {
+    exchange: Arc<Exchange>,
+    connections: Arc<Connections>,
+    control: Router,
+}
+
+/// What the vendors share.
+#[derive(Clone)]
+struct Context {
+    clock: Clock,
+    identifiers: Arc<Identifiers>,
+    switches: Arc<Switches>,
+}
+
+/// One vendor, as the shared parts see it.
+trait Vendor: Send + Sync {
+    /// Its word in `/_emulator/<name>` and in the state.
+    fn name(&self) -> &'static str;
+    /// Whether a request for this path is for this vendor.
+    fn owns(&self, path: &str) -> bool;
+    /// The organisation (account, tenant) whose credential these headers carry.
+    fn organisation_of(&self, headers: &HeaderMap) -> Option<String>;
+    /// Replaces every secret in a request body by `<set> sha256:…`.
+    fn redact(&self, body: &mut Value);
+    /// Its answer to a spent rate limit, with headers that say in how many seconds it is over, and `Retry-After`.
+    fn rate_limited(&self, reset_seconds: Option<u32>, retry_after_seconds: Option<u32>) -> Response;
+    /// Its API.
+    fn api(&self) -> Router;
+    /// Its part of the control API, below `/_emulator/<name>`.
+    fn control(&self) -> Router;
+    /// Its state, for [`Vendor::restore`].
+    fn state(&self) -> Value;
+    /// Replaces its state. The error says what is wrong with `state`, which then had no effect.
+    fn restore(&self, state: &Value) -> Result<(), String>;
+}
+
+impl Emulator {
+    /// Builds the emulator; nothing listens yet.
+    pub fn new(configuration: Configuration) -> Result<Self, ConfigurationError> {
+        let switches = Arc::new(Switches::new(known_switches()));
+        let chosen = configuration.switches.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        switches.set_all(chosen).map_err(ConfigurationError::Switch)?;
+        let identifiers = Arc::new(Identifiers::new(configuration.seed));
+        let context = Context { clock: configuration.clock, identifiers, switches };
+        let vendors: Vec<Arc<dyn Vendor>> =
+            vec![Arc::new(onomondo::Onomondo::new(context.clone(), &configuration.api_keys))];
+        let exchange = Arc::new(Exchange {
+            context,
+            requests: Arc::new(Requests::new(configuration.log_entries)),
+            faults: Arc::default(),
+            vendors: vendors.into_iter().map(|vendor| (Arc::clone(&vendor), vendor.api())).collect(),
+        });
+        let connections = Arc::<Connections>::default();
+        let control = control::router(&exchange, &connections);
+        let emulator = Self { exchange, connections, control };
+        if let Some(state) = &configuration.state {
+            emulator.restore(state).map_err(ConfigurationError::State)?;
+        }
+        Ok(emulator)
+    }
+
+    /// A connection that needs no socket: a service that answers what a socket would answer, the control API included.
+    pub fn connect(&self) -> InProcess {
+        InProcess { emulator: self.clone(), connection: Arc::new(self.connections.open()) }
+    }
+
+    /// The requests that the vendors saw.
+    pub fn requests(&self) -> &Requests {
+        &self.exchange.requests
+    }
+
+    /// The faults in force.
+    pub fn faults(&self) -> &Faults {
+        &self.exchange.faults
+    }
+
+    /// The switches.
+    pub fn switches(&self) -> &Switches {
+        &self.exchange.context.switches
+    }
+
+    /// The clock that dates come from.
+    pub fn clock(&self) -> &Clock {
+        &self.exchange.context.clock
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// All vendors' state, by vendor.
+    pub fn state(&self) -> Value {
+        self.exchange.state()
+    }
+
+    /// Replaces the state of each vendor that `state` names.
+    pub fn restore(&self, state: &Value) -> Result<(), String> {
+        self.exchange.restore(state)
+    }
+
+    async fn answer(&self, connection: u64, request: Request<Body>) -> Result<Response, ConnectionCut> {
+        if control::owns(request.uri().path()) {
+            let answer = self.control.clone().oneshot(request).await;
+            return Ok(answer.unwrap_or_else(|never| match never {}));
+        }
+        self.exchange.answer(connection, request).await
+    }
+}
+
+/// Every switch of every vendor.
+fn known_switches() -> Vec<Switch> {
+    onomondo::switches()
+}
+
+/// One connection without a socket. Clones are the same connection. A cut connection is the error [`ConnectionCut`]; the
+/// next request then counts as a new one on the same number.
+#[derive(Clone)]
+pub struct InProcess {
+    emulator: Emulator,
+    connection: Arc<OpenConnection>,
+}
+
+impl<B> Service<Request<B>> for InProcess
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response;
+    type Error = ConnectionCut;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, ConnectionCut>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), ConnectionCut>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(
+            async move { this.emulator.answer(this.connection.connection.id, request.map(Body::new)).await },
+        )
+    }
+}

@@ -1,1 +1,8 @@
+//! The stories: what a person who uses the operator lives through, told against a real control plane, the real operator
+//! process and the emulated vendors.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it saw by panicking")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;

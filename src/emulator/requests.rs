@@ -1,0 +1,248 @@
+//! The log of the requests that the emulator saw: what tests assert, and what a person reads to see what a client does.
+//!
+//! It never holds a credential or a secret: bodies arrive here already redacted by their vendor.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The most bytes of request bodies that are kept; the oldest entries go first.
+const MOST_BODY_BYTES: usize = 64 << 20;
+
+/// One request, in the order of arrival.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// 1 for the first request since the start; never used twice.
+    pub seq: u64,
+    /// When it arrived, by the emulator's clock.
+    pub at: String,
+    /// Which connection it came on: distinct numbers are distinct connections.
+    pub connection: u64,
+    /// The organisation whose key it carried, if it carried a known one.
+    pub organisation: Option<String>,
+    /// The method, in capitals.
+    pub method: String,
+    /// The path as sent, without the query.
+    pub path: String,
+    /// The query as sent, without the question mark.
+    pub query: Option<String>,
+    /// The body with every secret replaced by `<set> sha256:…` of its bytes.
+    #[serde(serialize_with = "as_json")]
+    pub body: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// The fault that was applied to it.
+    pub fault: Option<u64>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Still being worked on. Never seen in what the log returns.
+    InProgress,
+    /// Held back by a fault: a delay that has not passed, or a request that is never answered.
+    Held,
+    /// Answered; see the status.
+    Answered,
+    /// Its connection was cut on purpose.
+    Cut,
+    /// The client went away before there was an answer.
+    Abandoned,
+}
+
+/// Which entries a reader wants.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only entries with a greater `seq`.
+    pub since: u64,
+    /// Only this method (in any case).
+    pub method: Option<String>,
+    /// Only paths that start with this.
+    pub path: Option<String>,
+}
+
+/// The log. The oldest entries are dropped when it is full.
+#[derive(Debug)]
+pub struct Requests {
+    log: Mutex<Log>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Log {
+    entries: VecDeque<Entry>,
+    next: u64,
+    capacity: usize,
+    body_bytes: usize,
+}
+
+/// What is known of a request when it arrives.
+pub(super) struct Arriving {
+    pub(super) at: String,
+    pub(super) connection: u64,
+    pub(super) organisation: Option<String>,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    pub(super) body: Option<Value>,
+}
+
+/// An entry whose request is being worked on. Dropped without an ending it reads as abandoned.
+pub(super) struct Arrival {
+    requests: Arc<Requests>,
+    seq: u64,
+    ended: bool,
+}
+
+impl Requests {
+    pub(super) fn new(capacity: usize) -> Self {
+        let log = Log { entries: VecDeque::new(), next: 1, capacity: capacity.max(1), body_bytes: 0 };
+        Self { log: Mutex::new(log), changed: watch::Sender::new(()) }
+    }
+
+    /// The entries that match, oldest first, up to the first request that is still being worked on: what was returned once
+    /// has its place in the order for good.
+    pub fn read(&self, filter: &Filter) -> Vec<Entry> {
+        self.lock()
+            .entries
+            .iter()
+            .take_while(|entry| entry.outcome != Outcome::InProgress)
+            .filter(|entry| filter.admits(entry))
+            .cloned()
+            .collect()
+    }
+
+    /// Waits until at least `count` entries match, for at most `patience`, then reads.
+    pub async fn wait(&self, filter: &Filter, count: usize, patience: Duration) -> Vec<Entry> {
+        let deadline = Instant::now() + patience;
+        let mut changed = self.changed.subscribe();
+        loop {
+            let entries = self.read(filter);
+            if entries.len() >= count {
+                return entries;
+            }
+            let woken = tokio::time::timeout_at(deadline, changed.changed()).await;
+            if !matches!(woken, Ok(Ok(()))) {
+                return self.read(filter);
+            }
+        }
+    }
+
+    /// Forgets every entry. The numbering goes on.
+    pub fn clear(&self) {
+        let mut log = self.lock();
+        log.entries.clear();
+        log.body_bytes = 0;
+    }
+
+    pub(super) fn arrive(self: &Arc<Self>, arriving: Arriving) -> Arrival {
+        let seq = self.lock().push(arriving);
+        Arrival { requests: Arc::clone(self), seq, ended: false }
+    }
+
+    fn change(&self, seq: u64, change: impl FnOnce(&mut Entry)) {
+        {
+            let mut log = self.lock();
+            let found = log.entries.binary_search_by_key(&seq, |entry| entry.seq).ok();
+            if let Some(entry) = found.and_then(|index| log.entries.get_mut(index)) {
+                change(entry);
+            }
+        }
+        self.changed.send_replace(());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn push(&mut self, arriving: Arriving) -> u64 {
+        let seq = self.next;
+        self.next += 1;
+        let body = arriving.body.map(|body| body.to_string());
+        self.body_bytes += body.as_ref().map_or(0, String::len);
+        self.entries.push_back(Entry {
+            seq,
+            at: arriving.at,
+            connection: arriving.connection,
+            organisation: arriving.organisation,
+            method: arriving.method,
+            path: arriving.path,
+            query: arriving.query,
+            body,
+            outcome: Outcome::InProgress,
+            status: None,
+            fault: None,
+        });
+        while self.entries.len() > self.capacity
+            || (self.body_bytes > MOST_BODY_BYTES && self.entries.len() > 1)
+        {
+            self.drop_oldest();
+        }
+        seq
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.body_bytes -= oldest.body.as_ref().map_or(0, String::len);
+        }
+    }
+}
+
+impl Arrival {
+    /// The fault that is applied to this request.
+    pub(super) fn meets_fault(&self, fault: u64) {
+        self.requests.change(self.seq, |entry| entry.fault = Some(fault));
+    }
+
+    /// A fault holds this request back, perhaps for ever: readers need not wait for it.
+    pub(super) fn held(&self) {
+        self.requests.change(self.seq, |entry| entry.outcome = Outcome::Held);
+    }
+
+    pub(super) fn answered(mut self, status: u16) {
+        self.end(Outcome::Answered, Some(status));
+    }
+
+    pub(super) fn cut(mut self) {
+        self.end(Outcome::Cut, None);
+    }
+
+    fn end(&mut self, outcome: Outcome, status: Option<u16>) {
+        self.ended = true;
+        self.requests.change(self.seq, |entry| {
+            entry.outcome = outcome;
+            entry.status = status;
+        });
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Outcome::Abandoned, None);
+        }
+    }
+}
+
+impl Filter {
+    fn admits(&self, entry: &Entry) -> bool {
+        entry.seq > self.since
+            && self.method.as_ref().is_none_or(|method| entry.method.eq_ignore_ascii_case(method))
+            && self.path.as_ref().is_none_or(|path| entry.path.starts_with(path))
+    }
+}
+
+/// Bodies are kept as text, which is a fraction of what a tree of values takes.
+fn as_json<S: Serializer>(body: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    body.as_ref().map(|body| serde_json::from_str::<Value>(body).unwrap_or_default()).serialize(serializer)
+}

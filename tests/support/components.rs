@@ -1,0 +1,125 @@
+//! The command lines of the control plane's components.
+
+use std::fs;
+use std::path::Path;
+
+use super::certificates::{Authority, Pair, token_signer, write_private};
+use super::kubeconfig;
+use super::process::{Process, free_port};
+
+/// Every request as one line of who did what to which object, never a body: stories count writes by it.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+  - level: Metadata
+";
+
+/// What the stories need of kube-controller-manager; the rest would only take CPU from them.
+const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
+root-ca-certificate-publisher-controller,clusterrole-aggregation-controller";
+
+/// Where the components keep their files, and who they trust.
+pub struct Site<'a> {
+    /// Data, certificates and logs.
+    pub folder: &'a Path,
+    /// The programs.
+    pub tools: &'a Path,
+    /// The authority that signed everybody's certificate.
+    pub authority: &'a Authority,
+    /// Where the API server listens.
+    pub port: u16,
+}
+
+impl Site<'_> {
+    /// The API server's address.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    fn start(&self, tool: &str, arguments: &[String]) -> Process {
+        Process::start(&self.tools.join(tool), arguments, &[], &self.folder.join(format!("{tool}.log")))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Starts all three; they find each other by themselves.
+    pub fn start_all(&self) -> Vec<Process> {
+        let signer = token_signer(self.folder);
+        let etcd_url = format!("http://127.0.0.1:{}", free_port());
+        vec![self.etcd(&etcd_url), self.api_server(&etcd_url, &signer), self.controller_manager(&signer)]
+    }
+
+    /// Data that lives as long as the run needs no fsync, which is most of what a write costs.
+    fn etcd(&self, url: &str) -> Process {
+        let peers = format!("http://127.0.0.1:{}", free_port());
+        self.start(
+            "etcd",
+            &[
+                "--unsafe-no-fsync".into(),
+                format!("--data-dir={}", self.path("etcd")),
+                format!("--listen-client-urls={url}"),
+                format!("--advertise-client-urls={url}"),
+                format!("--listen-peer-urls={peers}"),
+                format!("--initial-advertise-peer-urls={peers}"),
+                format!("--initial-cluster=default={peers}"),
+            ],
+        )
+    }
+
+    fn api_server(&self, etcd: &str, signer: &Pair) -> Process {
+        let serving = self.authority.server("kube-apiserver");
+        let policy = self.folder.join("audit-policy.yaml");
+        fs::write(&policy, AUDIT_POLICY).expect("write the audit policy");
+        self.start(
+            "kube-apiserver",
+            &[
+                format!("--etcd-servers={etcd}"),
+                "--bind-address=127.0.0.1".into(),
+                format!("--secure-port={}", self.port),
+                "--endpoint-reconciler-type=none".into(),
+                "--service-cluster-ip-range=10.0.0.0/24".into(),
+                "--authorization-mode=RBAC".into(),
+                format!("--client-ca-file={}", self.authority.certificate().display()),
+                format!("--tls-cert-file={}", serving.certificate.display()),
+                format!("--tls-private-key-file={}", serving.key.display()),
+                format!("--service-account-issuer={}", self.url()),
+                format!("--service-account-key-file={}", signer.certificate.display()),
+                format!("--service-account-signing-key-file={}", signer.key.display()),
+                format!("--audit-policy-file={}", policy.display()),
+                format!("--audit-log-path={}", self.path("audit.log")),
+                // In one file: the log is read from start to end, and ends with the run.
+                "--audit-log-maxsize=100000".into(),
+                "--audit-log-mode=blocking".into(),
+                "--profiling=false".into(),
+            ],
+        )
+    }
+
+    fn controller_manager(&self, signer: &Pair) -> Process {
+        let pair = self.authority.client("system:kube-controller-manager", None);
+        let config = self.folder.join("kube-controller-manager.kubeconfig");
+        let user = kubeconfig::User::Certificate(&pair);
+        write_private(
+            &config,
+            &kubeconfig::text(&self.url(), &self.authority.certificate(), &user, "default"),
+        );
+        self.start(
+            "kube-controller-manager",
+            &[
+                format!("--kubeconfig={}", config.display()),
+                format!("--controllers={CONTROLLERS}"),
+                "--leader-elect=false".into(),
+                "--secure-port=0".into(),
+                format!("--root-ca-file={}", self.authority.certificate().display()),
+                format!("--service-account-private-key-file={}", signer.key.display()),
+                "--kube-api-qps=200".into(),
+                "--kube-api-burst=400".into(),
+                "--profiling=false".into(),
+            ],
+        )
+    }
+}

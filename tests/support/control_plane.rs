@@ -1,0 +1,178 @@
+//! A real Kubernetes control plane: etcd, kube-apiserver and kube-controller-manager as plain processes on the loopback,
+//! one a test process, shared by all its stories.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::conditions::is_crd_established;
+use kube::runtime::wait::await_condition;
+use serde_json::Value;
+
+use super::certificates::{Authority, write_private};
+use super::components::Site;
+use super::process::{Process, Run, free_port};
+use super::{kubeconfig, tools};
+
+/// Seen: 3 s on two idle cores. The rest is for a machine that does other work too.
+const STARTS_WITHIN: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A port may be taken between our look and the server's.
+const STARTS_TRIED: usize = 3;
+
+/// The running control plane.
+pub struct ControlPlane {
+    folder: PathBuf,
+    tools: PathBuf,
+    url: String,
+    authority: PathBuf,
+    processes: Mutex<Vec<Process>>,
+}
+
+impl ControlPlane {
+    /// The one of this test process, with the CRDs of `crds/` established. The first caller starts it, the others wait.
+    pub async fn shared() -> &'static ControlPlane {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        // Each test has a runtime of its own, and the control plane outlives them all: it starts in none of theirs.
+        let start = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(ControlPlane::start())
+        };
+        tokio::task::spawn_blocking(move || SHARED.get_or_init(start))
+            .await
+            .expect("the control plane starts; what went wrong is printed above")
+    }
+
+    async fn start() -> ControlPlane {
+        let folder = Run::current().folder().join("control-plane");
+        let tools = tools::folder("control-plane");
+        let mut why = String::new();
+        for _ in 0..STARTS_TRIED {
+            match ControlPlane::try_start(&folder, &tools).await {
+                Ok(plane) => {
+                    plane.install_crds().await;
+                    return plane;
+                }
+                Err(error) => why = error,
+            }
+        }
+        Run::current().keep();
+        panic!("the control plane did not start, its logs are in {}:\n{why}", folder.display());
+    }
+
+    async fn try_start(folder: &Path, tools: &Path) -> Result<ControlPlane, String> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        let authority = Authority::new(folder);
+        let site = Site { folder, tools, authority: &authority, port: free_port() };
+        let plane = ControlPlane {
+            folder: folder.to_owned(),
+            tools: tools.to_owned(),
+            url: site.url(),
+            authority: authority.certificate(),
+            processes: Mutex::new(Vec::new()),
+        };
+        let admin = authority.client("admin", Some("system:masters"));
+        plane.write_kubeconfig(&plane.kubeconfig(), &kubeconfig::User::Certificate(&admin), "default");
+        *plane.processes() = site.start_all();
+        plane.ready().await?;
+        Ok(plane)
+    }
+
+    fn processes(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the API server is ready and the controllers give a namespace its default ServiceAccount.
+    async fn ready(&self) -> Result<(), String> {
+        let started = Instant::now();
+        let client = self.client().await;
+        loop {
+            let why = match self.looks_ready(&client).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if let Some(ended) = self.processes().iter_mut().find_map(Process::epitaph) {
+                return Err(ended);
+            }
+            if started.elapsed() > STARTS_WITHIN {
+                return Err(format!("not ready after {STARTS_WITHIN:?}: {why}"));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn looks_ready(&self, client: &Client) -> Result<(), String> {
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| error.to_string())?;
+        client.request_text(request).await.map_err(|error| format!("/readyz: {error}"))?;
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+        let account = accounts.get_opt("default").await.map_err(|error| error.to_string())?;
+        account.map(|_| ()).ok_or_else(|| "the default ServiceAccount is not there".to_owned())
+    }
+
+    async fn install_crds(&self) {
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client().await);
+        let mut names = Vec::new();
+        for definition in definitions(&tools::repository().join("crds")) {
+            let name = definition["metadata"]["name"].as_str().expect("a CRD has a name").to_owned();
+            let params = PatchParams::apply("tests").force();
+            crds.patch(&name, &params, &Patch::Apply(&definition))
+                .await
+                .unwrap_or_else(|error| panic!("the API server refuses the CRD {name}: {error}"));
+            names.push(name);
+        }
+        for name in names {
+            let established = await_condition(crds.clone(), &name, is_crd_established());
+            tokio::time::timeout(STARTS_WITHIN, established)
+                .await
+                .unwrap_or_else(|_| panic!("the CRD {name} is not Established after {STARTS_WITHIN:?}"))
+                .unwrap_or_else(|error| panic!("cannot watch the CRD {name}: {error}"));
+        }
+    }
+
+    /// The admin's kubeconfig: for the test itself, never for the operator.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("admin.kubeconfig")
+    }
+
+    /// The admin's client, for the runtime that calls this.
+    pub async fn client(&self) -> Client {
+        kubeconfig::client(&self.kubeconfig()).await
+    }
+
+    /// Writes a kubeconfig for another user, readable by this user only.
+    pub fn write_kubeconfig(&self, file: &Path, user: &kubeconfig::User<'_>, namespace: &str) {
+        write_private(file, &kubeconfig::text(&self.url, &self.authority, user, namespace));
+    }
+
+    /// The real kubectl, as admin.
+    pub fn kubectl(&self) -> Command {
+        let mut command = Command::new(self.tools.join("kubectl"));
+        command.env_clear().env("HOME", &self.folder).env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    /// One JSON object a line for every request the API server answered.
+    pub fn audit_log(&self) -> PathBuf {
+        self.folder.join("audit.log")
+    }
+}
+
+/// All CRDs of a folder's YAML files.
+fn definitions(folder: &Path) -> Vec<Value> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    files.sort();
+    files.iter().flat_map(|file| super::yaml::documents_of_file(file)).collect()
+}

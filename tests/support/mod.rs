@@ -1,0 +1,28 @@
+//! What the story tests stand on: a real control plane, the real operator under the chart's own RBAC, the vendor
+//! emulator, and words to tell a story with.
+//!
+//! It uses Kubernetes objects as plain data and shares no type with the operator: what the operator believes about its
+//! own API is under test here, never a premise.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "several test binaries include this module, and each uses a part of it"
+)]
+
+pub mod audit;
+pub mod canary;
+pub mod certificates;
+pub mod chart;
+pub mod components;
+pub mod control_plane;
+pub mod ending;
+pub mod http;
+pub mod kubeconfig;
+pub mod objects;
+pub mod operator;
+pub mod process;
+pub mod story;
+pub mod tools;
+pub mod vendor;
+pub mod wait;
+pub mod yaml;

@@ -1,0 +1,254 @@
+//! Real processes that never outlive the test run, however it ends.
+//!
+//! A guardian (a few lines of shell) holds the read end of a pipe. Each process writes its own id into that pipe before
+//! it becomes the program. When the test process dies, even by SIGKILL, the pipe ends and the guardian kills what is
+//! left and removes the run's folder.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::wait;
+
+/// Finished runs whose folders stay, for a look at the logs of a failed story.
+const RUNS_KEPT: usize = 5;
+
+const GUARDIAN: &str = r#"
+trap '' INT TERM HUP
+alive=
+while read -r sign id; do
+    case $sign in
+    +) alive="$alive $id" ;;
+    -) left=
+       for other in $alive; do [ "$other" = "$id" ] || left="$left $other"; done
+       alive=$left ;;
+    esac
+done
+[ -z "$alive" ] || kill -KILL $alive 2>/dev/null
+tries=0
+until [ -e "$1/keep" ] || rm -rf "$1" 2>/dev/null || [ $tries -ge 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+rm -rf "$1/control-plane/etcd"
+"#;
+
+/// Says its own id to the guardian, whose pipe is its stdin, then becomes the program.
+const LAUNCHER: &str = r#"echo "+ $$" >&0; exec "$@" </dev/null"#;
+
+/// This test process's folder for data and logs, and the guardian that looks after it.
+pub struct Run {
+    folder: PathBuf,
+    guardian: Mutex<File>,
+}
+
+impl Run {
+    /// The one of this test process.
+    pub fn current() -> &'static Run {
+        static RUN: OnceLock<Run> = OnceLock::new();
+        RUN.get_or_init(|| Run::begin(Path::new(env!("CARGO_TARGET_TMPDIR")), std::process::id()))
+    }
+
+    fn begin(parent: &Path, id: u32) -> Run {
+        let runs = parent.join("runs");
+        fs::create_dir_all(&runs).expect("create the folder of the runs");
+        forget_old_runs(&runs);
+        let folder = runs.join(id.to_string());
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("create the run's folder");
+        let mut guardian = Command::new("sh")
+            .args(["-c", GUARDIAN, "guardian"])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start the guardian (sh)");
+        let pipe = guardian.stdin.take().expect("the guardian's pipe");
+        Run { folder, guardian: Mutex::new(File::from(OwnedFd::from(pipe))) }
+    }
+
+    /// Where this run keeps its data, readable by this user only through the files' own modes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Leaves the run's logs in place after the end: a story failed.
+    pub fn keep(&self) {
+        let _ = fs::write(self.folder.join("keep"), "");
+    }
+
+    fn pipe(&self) -> std::sync::MutexGuard<'_, File> {
+        self.guardian.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the folders of runs that ended, except the newest few.
+fn forget_old_runs(runs: &Path) {
+    let mut ended: Vec<_> = fs::read_dir(runs)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .filter(|run| !Path::new("/proc").join(run.file_name()).exists())
+        .filter_map(|run| Some((run.metadata().ok()?.modified().ok()?, run.path())))
+        .collect();
+    ended.sort();
+    for (_, folder) in ended.iter().rev().skip(RUNS_KEPT) {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// What a test does to a process.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    /// Asks it to end.
+    Terminate,
+    /// Ends it where it stands.
+    Kill,
+    /// Freezes it.
+    Stop,
+    /// Lets it run again.
+    Continue,
+}
+
+/// A running program whose output goes to a file.
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts `program` with exactly these arguments and variables (beside `PATH` and a `HOME` of the run's own), so that
+    /// nothing of the person's environment, such as a proxy or a kubeconfig, reaches it. `log` gets what it prints.
+    pub fn start(
+        program: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Process {
+        let run = Run::current();
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap_or_else(|error| panic!("cannot open {}: {error}", log.display()));
+        let errors = output.try_clone().expect("share the log between stdout and stderr");
+        let pipe = run.pipe().try_clone().expect("share the guardian's pipe");
+        let child = Command::new("sh")
+            .args(["-c", LAUNCHER, "launcher"])
+            .arg(program)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", run.folder())
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdin(pipe)
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Process { name, child, log: log.to_owned(), ended: None }
+    }
+
+    /// The program's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The process id: what `/proc/<id>` and signals go by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal. One to a process that has ended does nothing.
+    pub fn signal(&mut self, signal: Signal) {
+        if self.exit_status().is_some() {
+            return;
+        }
+        let name = match signal {
+            Signal::Terminate => "-TERM",
+            Signal::Kill => "-KILL",
+            Signal::Stop => "-STOP",
+            Signal::Continue => "-CONT",
+        };
+        let sent = Command::new("kill").arg(name).arg(self.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "cannot send {name} to {}", self.name);
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("ask for a child's state");
+            if self.ended.is_some() {
+                let _ = writeln!(Run::current().pipe(), "- {}", self.child.id());
+            }
+        }
+        self.ended
+    }
+
+    /// If it ended: its name and last words.
+    pub fn epitaph(&mut self) -> Option<String> {
+        let status = self.exit_status()?;
+        Some(format!("{} ended ({status}); its last lines:\n{}", self.name, self.last_lines(20)))
+    }
+
+    /// Waits until it ends.
+    pub async fn exited(&mut self, deadline: Duration) -> ExitStatus {
+        let what = format!("{} ends", self.name);
+        let process = std::sync::Mutex::new(self);
+        wait::until(&what, deadline, || async {
+            let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            process
+                .exit_status()
+                .ok_or_else(|| format!("it runs; its last lines:\n{}", process.last_lines(20)))
+        })
+        .await
+    }
+
+    /// The file with all it printed.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// The end of what it printed.
+    pub fn last_lines(&self, count: usize) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.exit_status().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            let _ = writeln!(Run::current().pipe(), "- {}", self.child.id());
+        }
+    }
+}
+
+/// A TCP port of the loopback that nobody listens on. Taken below the range that the kernel gives to outgoing
+/// connections, and counted up from a random start, so that two runs at once rarely try the same one.
+pub fn free_port() -> u16 {
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicU16, Ordering};
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU16::new(fastrand::u16(0..COUNT)));
+    for _ in 0..COUNT {
+        let port = FIRST + next.fetch_add(1, Ordering::Relaxed) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+}
