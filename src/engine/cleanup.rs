@@ -177,7 +177,7 @@ async fn confirm_absence<V: Vendor>(
     identities: &[Identity],
 ) -> Result<(), WriteError> {
     let doubt = pass.memory(|memory| memory.last_doubt);
-    let started = pass.context.started;
+    let started = pass.context.started();
     let settle =
         V::http(view.reflector.source()).request_timeout() + pass.context.settings.consistency_allowance;
     let from = doubt.map_or(started, |doubt| doubt.max(started)) + settle;

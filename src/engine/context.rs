@@ -20,7 +20,7 @@ use crate::settings::AllowedHosts;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -63,8 +63,8 @@ pub struct Context<V: Vendor> {
     pub metrics: Metrics,
     /// The events.
     pub events: EventPublisher,
-    /// Our start, or our gaining the lease, whichever was later.
-    pub started: Instant,
+    /// Since when this process may write: its start, or its gaining the lease. Nothing is reconciled before.
+    pub leads_since: OnceLock<Instant>,
     /// Where the reflectors tell of their lists, by the name of the remote.
     pub listed: mpsc::Sender<(String, ReflectorEvent)>,
     state: Mutex<State<V>>,
@@ -76,6 +76,11 @@ impl<V: Vendor> Context<V> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Since when this process may write.
+    pub fn started(&self) -> Instant {
+        self.leads_since.get().copied().unwrap_or_else(Instant::now)
+    }
+
     /// Puts the pieces together.
     #[allow(clippy::too_many_arguments, reason = "each is one thing that the process made before")]
     pub fn new(
@@ -85,11 +90,20 @@ impl<V: Vendor> Context<V> {
         key: FingerprintKey,
         metrics: Metrics,
         events: EventPublisher,
-        started: Instant,
         listed: mpsc::Sender<(String, ReflectorEvent)>,
         state: State<V>,
     ) -> Self {
-        Self { client, settings, transport, key, metrics, events, started, listed, state: Mutex::new(state) }
+        Self {
+            client,
+            settings,
+            transport,
+            key,
+            metrics,
+            events,
+            leads_since: OnceLock::new(),
+            listed,
+            state: Mutex::new(state),
+        }
     }
 }
 

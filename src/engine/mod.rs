@@ -24,6 +24,7 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod shrink;
+pub mod start;
 pub mod status;
 pub mod vendor;
 pub mod watch;

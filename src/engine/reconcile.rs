@@ -196,7 +196,8 @@ impl<V: Vendor> Pass<'_, V> {
         let winner = state.stakes.winner(&view.remote, &wanted).cloned();
         let memory = state.memory(self.key, self.object.uid());
         let claim = open_claim(&*self.object, &self.context.key).filter(|claim| claim.scope == view.scope);
-        let since = memory.last_doubt.map_or(self.context.started, |doubt| doubt.max(self.context.started));
+        let since =
+            memory.last_doubt.map_or(self.context.started(), |doubt| doubt.max(self.context.started()));
         let settle =
             V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
         let snapshot = view.reflector.snapshot();
@@ -547,9 +548,9 @@ impl<V: Vendor> Pass<'_, V> {
     fn warn(&self, reason: &'static str, note: &str) {
         self.context.events.publish(super::events::Event {
             regarding: self.object.reference(),
-            type_: super::events::EventType::Warning,
-            reason: reason.into(),
-            action: "Reconcile".into(),
+            kind: super::events::EventType::Warning,
+            reason,
+            action: "Reconcile",
             note: format!("{}: {note}", self.key.name),
         });
     }

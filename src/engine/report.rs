@@ -198,9 +198,9 @@ pub fn announce(
     if in_the_way && !same {
         events.publish(Event {
             regarding: regarding.clone(),
-            type_: EventType::Warning,
-            reason: verdict.reason.into(),
-            action: "Reconcile".into(),
+            kind: EventType::Warning,
+            reason: verdict.reason,
+            action: "Reconcile",
             note: verdict.message.clone(),
         });
     }
@@ -210,9 +210,9 @@ pub fn announce(
 pub fn done(events: &EventPublisher, regarding: &ObjectReference, reason: &'static str, note: String) {
     events.publish(Event {
         regarding: regarding.clone(),
-        type_: EventType::Normal,
-        reason: reason.into(),
-        action: "Reconcile".into(),
+        kind: EventType::Normal,
+        reason,
+        action: "Reconcile",
         note,
     });
 }

@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::object::Object;
@@ -134,9 +134,14 @@ impl<V: Vendor> Controller<V> {
         }
     }
 
-    /// Runs until it is asked to stop, and lets running passes finish until the deadline.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    /// Runs until it is asked to stop, and lets running passes finish until the deadline. Before `leads` says since when this process
+    /// leads, it only keeps its caches.
+    pub async fn run(mut self, mut leads: watch::Receiver<Option<Instant>>, shutdown: Shutdown) {
         loop {
+            let since = *leads.borrow_and_update();
+            if let Some(since) = since {
+                self.context.leads_since.get_or_init(|| since);
+            }
             self.signs.heartbeat.beat();
             self.start_what_is_due();
             let now = Instant::now();
@@ -148,6 +153,7 @@ impl<V: Vendor> Controller<V> {
                 Some(fed) = self.feeds.next() => self.fed(fed),
                 Some((remote, event)) = self.lists.recv() => self.listed(&remote, &event),
                 () = sleep_until(sleep) => {}
+                Ok(()) = leads.changed(), if since.is_none() => {}
                 deadline = shutdown.requested() => return self.drain(deadline).await,
             }
         }
@@ -175,7 +181,9 @@ impl<V: Vendor> Controller<V> {
     }
 
     fn may_start(&self) -> bool {
-        self.running.len() < self.context.settings.concurrency.max(1) && self.context.state().is_ready()
+        self.context.leads_since.get().is_some()
+            && self.running.len() < self.context.settings.concurrency.max(1)
+            && self.context.state().is_ready()
     }
 
     fn start_what_is_due(&mut self) {
