@@ -1,5 +1,6 @@
 //! How a story ends: nothing secret came to light, nothing was refused, and the operator stops when it is asked to.
 
+use super::canary::Canaries;
 use super::objects::KINDS;
 use super::process::Run;
 use super::story::Story;
@@ -8,6 +9,13 @@ impl Story {
     /// The operator is refused something in this story, and that is what it is about.
     pub fn expect_refusals(&mut self) {
         self.refusals_expected = true;
+    }
+
+    /// The story made a secret known on purpose.
+    #[must_use]
+    pub fn forget_secrets(mut self) -> Story {
+        self.canaries = Canaries::default();
+        self
     }
 
     /// Ends the story. Every story calls this last; one that does not, fails.
