@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::audit::Audit;
@@ -14,7 +13,7 @@ use crate::support::canary::{Canaries, base64_padded};
 use crate::support::chart::{Release, Values, render};
 use crate::support::control_plane::ControlPlane;
 use crate::support::kubeconfig::{self, User};
-use crate::support::objects::{Address, Objects};
+use crate::support::objects::{Address, GROUP, Objects, VERSION};
 use crate::support::operator::token;
 use crate::support::process::{Process, Run};
 use crate::support::story::Story;
@@ -140,35 +139,34 @@ async fn the_chart_says_what_to_write_where_its_values_cannot_work() {
 #[tokio::test]
 async fn writes_and_refusals_are_counted_from_the_audit_log() {
     let values = Values::new().with("rbac.clusterScoped", false);
-    let (plane, _, release, folder) = installed("audit", values).await;
+    let (plane, objects, release, folder) = installed("audit", values).await;
+    let account = "{kind: OnomondoAccount, metadata: {name: a}, spec: {apiKeySecretRef: {name: a}}}";
+    objects.apply(account, "audit").await.expect("an account");
     let file = folder.join("operator.kubeconfig");
     plane.write_kubeconfig(&file, &User::Token(&token(plane, &release).await), "audit");
-    let secrets: Api<Secret> = Api::namespaced(kubeconfig::client(&file).await, "audit");
-    let key: Secret =
-        serde_json::from_value(json!({"metadata": {"name": "connector-operator-fingerprint-key"}})).unwrap();
+    let as_operator = kubeconfig::client(&file).await;
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, "OnomondoAccount"));
+    let accounts: Api<DynamicObject> = Api::namespaced_with(as_operator, "audit", &resource);
 
     let audit = Audit::of(plane, &release.user());
-    let created = secrets.create(&PostParams::default(), &key).await.expect("create the key");
-    secrets
-        .replace("connector-operator-fingerprint-key", &PostParams::default(), &created)
-        .await
-        .expect("update it");
-    secrets.get("connector-operator-fingerprint-key").await.expect("read it");
-    secrets
-        .delete("connector-operator-fingerprint-key", &DeleteParams::default())
-        .await
-        .expect_err("may not delete it");
+    let finalizer = Patch::Merge(json!({"metadata": {"finalizers": ["connector-operator.io/finalizer"]}}));
+    accounts.patch("a", &PatchParams::default(), &finalizer).await.expect("set a finalizer");
+    let status = json!({"apiVersion": "connector-operator.io/v1alpha1", "kind": "OnomondoAccount", "status": {"observedGeneration": 1}});
+    let forced = PatchParams::apply("connector-operator").force();
+    accounts.patch_status("a", &forced, &Patch::Apply(status)).await.expect("apply the status");
+    accounts.get("a").await.expect("read it");
+    accounts.delete("a", &DeleteParams::default()).await.expect_err("may not delete it");
 
     let requests = audit.requests(plane, &plane.client().await).await;
     let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
-    let key = "secrets/connector-operator-fingerprint-key";
     let expected = [
-        format!("create {key}"),
-        format!("update {key}"),
-        format!("get {key}"),
-        format!("delete {key} -> 403"),
+        "patch onomondoaccounts/a",
+        "apply onomondoaccounts/a/status",
+        "get onomondoaccounts/a",
+        "delete onomondoaccounts/a -> 403",
     ];
     assert_eq!(lines, expected);
+    assert_eq!(requests.iter().filter(|request| request.is_write()).count(), 3);
 }
 
 /// The forms in which a secret has come to light in other people's programs.
