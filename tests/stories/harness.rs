@@ -172,7 +172,7 @@ async fn writes_and_refusals_are_counted_from_the_audit_log() {
 /// The forms in which a secret has come to light in other people's programs.
 fn leaks_of(secret: &str) -> Vec<(&'static str, String)> {
     let json = json!({"key": secret}).to_string();
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex: String = secret.bytes().fold(String::new(), |text, byte| text + &format!("{byte:02X}"));
     let url: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     vec![
         ("raw", format!("level=trace body={secret} end")),

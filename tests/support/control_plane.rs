@@ -22,7 +22,7 @@ use super::process::{Process, Run, free_port};
 use super::{kubeconfig, tools, wait};
 
 /// Seen: 3 s on two idle cores. The rest is for a machine that does other work too.
-const STARTS_WITHIN: Duration = Duration::from_secs(120);
+const STARTS_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A port may be taken between our look and the server's.
 const STARTS_TRIED: usize = 3;

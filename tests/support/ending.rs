@@ -30,6 +30,9 @@ impl Story {
             refusals.join("\n  ")
         );
         for operator in &mut self.operators {
+            let panics: Vec<_> =
+                operator.log().lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
+            assert!(panics.is_empty(), "{} panicked:\n  {}", operator.name, panics.join("\n  "));
             if operator.runs() {
                 let status = operator.terminate().await;
                 assert!(status.success(), "{} ended with {status} when asked to stop", operator.name);
