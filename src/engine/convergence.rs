@@ -1,0 +1,121 @@
+//! The loop breaker: notices a field that never becomes what we write. Pure.
+//!
+//! Such a field belongs to somebody else: to a vendor that normalises, or to a second cluster that manages the same object. Writing
+//! it for ever would only be noise, so after three lists in a row that each came after our write and still differ, it is left alone.
+
+use super::vendor::Change;
+use std::collections::BTreeMap;
+
+/// How many lists after our own writes have to disagree.
+const PATIENCE: u32 = 3;
+
+#[derive(Debug)]
+struct Attempt {
+    /// What we wrote; `None` also stands for every secret.
+    value: Option<String>,
+    /// The number of the newest list when we wrote it last.
+    written_after: u64,
+    /// Whether no list has come since.
+    pending: bool,
+    disagreed: u32,
+}
+
+/// What was written to one object, and how often that did not last.
+#[derive(Debug, Default)]
+pub struct Convergence {
+    attempts: BTreeMap<&'static str, Attempt>,
+}
+
+impl Convergence {
+    /// Notes that `changes` were written when `lists` complete lists had come.
+    pub fn wrote(&mut self, changes: &[Change], lists: u64) {
+        for change in changes {
+            let attempt = self.attempts.entry(change.field).or_insert_with(|| Attempt {
+                value: change.to.clone(),
+                written_after: lists,
+                pending: true,
+                disagreed: 0,
+            });
+            if attempt.value != change.to {
+                attempt.value.clone_from(&change.to);
+                attempt.disagreed = 0;
+            }
+            attempt.written_after = lists;
+            attempt.pending = true;
+        }
+    }
+
+    /// Compares what list number `list` shows with what was written. 0 is no list but our own write's echo.
+    pub fn saw(&mut self, changes: &[Change], list: u64) {
+        self.attempts.retain(|field, attempt| {
+            if list <= attempt.written_after {
+                return true;
+            }
+            let differs = changes.iter().any(|change| change.field == *field && change.to == attempt.value);
+            if differs && attempt.pending {
+                attempt.disagreed += 1;
+                attempt.pending = false;
+            }
+            differs
+        });
+    }
+
+    /// Whether that change has been written in vain often enough.
+    pub fn is_stuck(&self, change: &Change) -> bool {
+        self.attempts
+            .get(change.field)
+            .is_some_and(|attempt| attempt.value == change.to && attempt.disagreed >= PATIENCE)
+    }
+
+    /// Whether a write still has to be confirmed by a list.
+    pub fn awaits_list(&self) -> bool {
+        self.attempts.values().any(|attempt| attempt.pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(to: &str) -> Change {
+        Change::shown("options.port", Some("443".into()), Some(to.into()))
+    }
+
+    #[test]
+    fn three_lists_that_disagree_after_our_writes_are_enough() {
+        let mut convergence = Convergence::default();
+        let change = port("8883");
+        for list in 1..=3 {
+            assert!(!convergence.is_stuck(&change), "before list {list}");
+            convergence.wrote(std::slice::from_ref(&change), list - 1);
+            convergence.saw(std::slice::from_ref(&change), list);
+        }
+        assert!(convergence.is_stuck(&change));
+        assert!(!convergence.is_stuck(&port("1883")), "another value has not been tried");
+    }
+
+    #[test]
+    fn lists_between_two_writes_count_once_and_an_echo_not_at_all() {
+        let mut convergence = Convergence::default();
+        let change = port("8883");
+        convergence.wrote(std::slice::from_ref(&change), 1);
+        for list in [0, 1, 2, 3, 4, 5] {
+            convergence.saw(std::slice::from_ref(&change), list);
+        }
+        assert!(!convergence.is_stuck(&change));
+    }
+
+    #[test]
+    fn one_list_that_agrees_starts_afresh() {
+        let mut convergence = Convergence::default();
+        let change = port("8883");
+        for list in 1..=2 {
+            convergence.wrote(std::slice::from_ref(&change), list - 1);
+            convergence.saw(std::slice::from_ref(&change), list);
+        }
+        convergence.saw(&[], 3);
+        convergence.wrote(std::slice::from_ref(&change), 3);
+        convergence.saw(std::slice::from_ref(&change), 4);
+        assert!(!convergence.is_stuck(&change));
+    }
+}
