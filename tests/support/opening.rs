@@ -130,7 +130,7 @@ impl Story {
             .with("crds.install", false)
             .with("rbac.clusterScoped", false)
             .with("resyncInterval", "1h")
-            .with("requestTimeout", "5s")
+            .with("requestTimeout", "2s")
             .with("endpoints.allowInsecure", true)
             .with("logging.level", "trace");
         Opening {
