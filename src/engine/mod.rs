@@ -1,1 +1,5 @@
 //! Stub.
+
+pub mod events;
+pub mod kubernetes_error;
+pub mod lease;
