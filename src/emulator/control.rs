@@ -15,9 +15,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::answers::error;
 use super::clock::with_milliseconds;
 use super::connections::Connections;
-use super::exchange::{Exchange, error};
+use super::exchange::Exchange;
 use super::faults::Fault;
 use super::requests::Filter;
 
@@ -56,6 +57,7 @@ pub(super) fn router(exchange: &Arc<Exchange>, connections: &Arc<Connections>) -
         .fold(shared, |all, (vendor, _)| all.nest(&format!("/{}", vendor.name()), vendor.control()));
     Router::new()
         .nest(PREFIX, all)
+        .route("/_emulator/", get(index))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "no such control; GET /_emulator lists them") })
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// The most faults in force at a time.
 const MOST_FAULTS: usize = 1000;
@@ -70,7 +71,7 @@ pub enum Action {
         #[serde(default)]
         after_applying: bool,
     },
-    /// No answer, ever; the connection stays open.
+    /// No answer; the connection stays open until the fault is taken away, and then it is cut.
     Hang {
         /// Whether the request takes effect all the same.
         #[serde(default)]
@@ -176,7 +177,10 @@ pub(super) struct Subject<'a> {
 
 /// The faults in force.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Book>);
+pub struct Faults {
+    book: Mutex<Book>,
+    removed: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -205,15 +209,29 @@ impl Faults {
 
     /// Takes one fault away; false where there is none of this number.
     pub fn remove(&self, id: u64) -> bool {
-        let mut book = self.lock();
-        let before = book.faults.len();
-        book.faults.retain(|state| state.id != id);
-        book.faults.len() < before
+        let taken = {
+            let faults = &mut self.lock().faults;
+            let at = faults.iter().position(|state| state.id == id);
+            at.map(|at| faults.remove(at)).is_some()
+        };
+        self.removed.send_replace(());
+        taken
     }
 
     /// Takes every fault away.
     pub fn clear(&self) {
         self.lock().faults.clear();
+        self.removed.send_replace(());
+    }
+
+    /// Waits until this fault is taken away.
+    pub(super) async fn gone(&self, id: u64) {
+        let mut removed = self.removed.subscribe();
+        while self.lock().faults.iter().any(|state| state.id == id) {
+            if removed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// The fault to apply to this request, if any. Counts it.
@@ -231,7 +249,7 @@ impl Faults {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

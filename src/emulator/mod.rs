@@ -8,6 +8,7 @@
 //! Beside each vendor's folder lie the shared parts, which know no vendor: `exchange` (log, faults, then the vendor),
 //! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `command`.
 
+mod answers;
 mod clock;
 pub mod command;
 mod connections;
@@ -37,7 +38,7 @@ pub use clock::Clock;
 pub use connections::{ConnectionCounts, Connections};
 pub use exchange::ConnectionCut;
 pub use faults::{Action, AfterHalf, Fault, FaultState, Faults, Matching};
-pub use requests::{Entry, Filter, Outcome, Requests};
+pub use requests::{Entry, Filter, LoggedBody, Outcome, Requests};
 pub use switches::{Answers, Switch, SwitchState, Switches};
 
 use connections::OpenConnection;
