@@ -112,6 +112,11 @@ pub(super) fn parsed(
     let (name, type_name, uuid) = (text("name")?, text("type")?, text("uuid")?);
     let id = members.remove("id").and_then(|id| id.as_u64()).or(present.map(|present| present.id));
     members.remove("organization_id");
+    let taken =
+        id.filter(|id| organisation.connectors.holds(*id) && present.map(|present| present.id) != Some(*id));
+    if let Some(id) = taken {
+        return Err(format!("id {id} belongs to another connector"));
+    }
     Ok(Connector {
         id: id.unwrap_or_else(|| organisation.connectors.next_id()),
         uuid: uuid

@@ -99,10 +99,14 @@ fn edit(
     let organisation = whose.of(&mut state);
     let present = organisation.connectors.find(name).cloned();
     let Some(next) = next(present.as_deref()) else { return absent("connector", name) };
-    match parsed(next, onomondo, organisation, present.as_deref()) {
-        Err(reason) => error(StatusCode::BAD_REQUEST, &reason),
-        Ok(connector) => Json(plain(&organisation.connectors.put(connector, Instant::now()))).into_response(),
+    let connector = match parsed(next, onomondo, organisation, present.as_deref()) {
+        Ok(connector) => connector,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, &reason),
+    };
+    if let Some(present) = present.filter(|present| present.id != connector.id) {
+        organisation.connectors.remove(present.id, Instant::now());
     }
+    Json(plain(&organisation.connectors.put(connector, Instant::now()))).into_response()
 }
 
 async fn delete_connector(
