@@ -1,4 +1,4 @@
-//! The vendor's OpenAPI document, read alternative by alternative: what it declares, the emulator takes; what it forbids,
+//! The vendor's `OpenAPI` document, read alternative by alternative: what it declares, the emulator takes; what it forbids,
 //! the emulator refuses; what it does not declare, the emulator does not send.
 
 use serde_json::{Map, Value, json};
