@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,12 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 struct Control {
     exchange: Arc<Exchange>,
     connections: Arc<Connections>,
+}
+
+/// On which connection a control is asked for, as an extension of the request.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) connection: u64,
 }
 
 /// Whether this path belongs to the control API.
@@ -162,9 +168,9 @@ async fn connection_counts(State(control): State<Control>) -> impl IntoResponse 
     Json(control.connections.counts())
 }
 
-/// Cuts every connection, this one too: the client sees its end instead of an answer.
-async fn cut_connections(State(control): State<Control>) -> StatusCode {
-    control.connections.cut_all();
+/// Cuts every connection but the one that asks for it.
+async fn cut_connections(State(control): State<Control>, Extension(asking): Extension<Asking>) -> StatusCode {
+    control.connections.cut_all_but(asking.connection);
     StatusCode::NO_CONTENT
 }
 

@@ -141,6 +141,17 @@ impl Visit<'_> {
         self.answered().await
     }
 
+    /// A task of its own applies the request, so that it does not end with the client's connection.
+    async fn applied_late(self, delay: Duration) -> Response {
+        self.arrival.held();
+        let (router, request) = (self.router.clone(), self.request.map(Body::from));
+        let applying = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            router.oneshot(request).await.unwrap_or_else(|never| match never {})
+        });
+        applying.await.unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error"))
+    }
+
     async fn spoiled(self, id: u64, action: Action, faults: &Faults) -> Result<Response, ConnectionCut> {
         self.arrival.meets_fault(id);
         Ok(match action {
@@ -154,6 +165,9 @@ impl Visit<'_> {
             }
             Action::Delay { milliseconds, after_applying } => {
                 self.delayed(Duration::from_millis(milliseconds), after_applying).await
+            }
+            Action::ApplyLate { milliseconds } => {
+                self.applied_late(Duration::from_millis(milliseconds)).await
             }
             Action::Hang { after_applying } => {
                 let arrival = self.arrival;

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 
 /// The most faults in force at a time.
 const MOST_FAULTS: usize = 1000;
+/// The longest that a request may take effect after its client has left.
+const LATEST_MILLISECONDS: u64 = 3_600_000;
 
 /// Something that goes wrong for the requests that match. Where several match, the newest is applied.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,6 +72,11 @@ pub enum Action {
         /// Whether the request takes effect before the wait or after it.
         #[serde(default)]
         after_applying: bool,
+    },
+    /// The vendor's own answer, later, and its effect with it: also when the client has left by then.
+    ApplyLate {
+        /// How much later; at most an hour.
+        milliseconds: u64,
     },
     /// No answer; the connection stays open until the fault is taken away, and then it is cut.
     Hang {
@@ -271,6 +278,9 @@ impl Fault {
                     http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
                 if sound { Ok(()) } else { Err(format!("{name}: {value:?} cannot be a header")) }
             }),
+            Action::ApplyLate { milliseconds } if *milliseconds > LATEST_MILLISECONDS => {
+                Err(format!("apply_late takes at most {LATEST_MILLISECONDS} milliseconds"))
+            }
             Action::StaleList { milliseconds: None, writes: None } => {
                 Err("stale_list needs milliseconds or writes".to_owned())
             }

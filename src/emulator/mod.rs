@@ -194,8 +194,9 @@ impl Emulator {
         self.exchange.restore(state)
     }
 
-    async fn answer(&self, connection: u64, request: Request<Body>) -> Result<Response, ConnectionCut> {
+    async fn answer(&self, connection: u64, mut request: Request<Body>) -> Result<Response, ConnectionCut> {
         if control::owns(request.uri().path()) {
+            request.extensions_mut().insert(control::Asking { connection });
             let answer = self.control.clone().oneshot(request).await;
             return Ok(answer.unwrap_or_else(|never| match never {}));
         }

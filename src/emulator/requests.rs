@@ -256,3 +256,31 @@ impl Serialize for LoggedBody {
         self.value().serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_once_keeps_its_place() {
+        let requests = Arc::new(Requests::new(10));
+        let arrive = |path: &str| {
+            requests.arrive(Arriving {
+                at: String::new(),
+                connection: 1,
+                organisation: None,
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                query: None,
+                body: None,
+            })
+        };
+        let read =
+            || requests.read(&Filter::default()).into_iter().map(|entry| entry.path).collect::<Vec<_>>();
+        let (first, second) = (arrive("/first"), arrive("/second"));
+        second.answered(200);
+        assert_eq!(read(), Vec::<String>::new(), "the second waits for the first");
+        first.answered(200);
+        assert_eq!(read(), ["/first", "/second"]);
+    }
+}

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use crate::support::{Vendor, https, tls};
 
 /// The kinds of action that the stories below show.
-const SHOWN: [&str; 11] = [
+pub(crate) const SHOWN: [&str; 12] = [
     "status",
     "delay",
+    "apply_late",
     "hang",
     "cut_before",
     "cut_after_applying",
@@ -68,6 +69,7 @@ async fn a_status_that_no_answer_can_have_is_refused() {
         json!({ "kind": "status", "code": 500, "headers": { "a b": "c" } }),
         json!({ "kind": "html", "code": 700 }),
         json!({ "kind": "stale_list" }),
+        json!({ "kind": "apply_late", "milliseconds": 3_600_001 }),
         json!({ "kind": "status", "code": 500, "unheard-of": 1 }),
         json!({ "kind": "cut_before", "unheard-of": 1 }),
     ] {
@@ -90,6 +92,21 @@ async fn a_delay_holds_the_answer_back_before_or_after_the_effect() {
         assert_eq!((answer.status, started.elapsed().as_secs()), (200, 5));
         assert_eq!(names, meanwhile, "after four seconds, after_applying = {after_applying}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_take_effect_after_its_client_has_left() {
+    let vendor = Vendor::new();
+    vendor.fault(once("POST"), json!({ "kind": "apply_late", "milliseconds": 40_000 })).await;
+    let patience = Duration::from_secs(30);
+    assert!(tokio::time::timeout(patience, vendor.post(https("abc"))).await.is_err());
+    assert_eq!(vendor.names().await, Vec::<String>::new(), "not yet");
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(vendor.names().await, ["abc"]);
+
+    vendor.fault(once("POST"), json!({ "kind": "apply_late", "milliseconds": 40_000 })).await;
+    let (started, answer) = (tokio::time::Instant::now(), vendor.post(https("abd")).await);
+    assert_eq!((answer.status, started.elapsed().as_secs()), (200, 40), "a client that waits is answered");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 mod keys;
 mod laws;
+mod manual;
 mod process;
 mod schema;
 mod support;

@@ -207,3 +207,32 @@ async fn a_kept_alive_connection_is_one_connection() {
         "this one, the kept one, and the log's, which has ended"
     );
 }
+
+#[tokio::test]
+async fn idle_connections_are_cut_on_demand_but_not_the_one_that_asks() {
+    let process = Process::start(&[]);
+    let mut idle = process.connect().await;
+    idle.send("GET", "/connectors", None, false).await;
+    process.ask("GET", "/_emulator/requests?wait=20s", None).await;
+    let answer = process.connect().await.ask("DELETE", "/_emulator/connections", None).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert!(idle.rest().await.starts_with("HTTP/1.1 200"), "its answer, then its end");
+}
+
+#[tokio::test]
+async fn a_server_in_the_process_takes_its_connections_with_it() {
+    let emulator = Emulator::new(Configuration::default()).unwrap();
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut idle = Wire(TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn({
+        let emulator = emulator.clone();
+        async move { emulator.serve(tcp, async { drop(stopped.await) }).await }
+    });
+    idle.send("GET", "/connectors", None, false).await;
+    let filter = connector_operator::emulator::Filter::default();
+    assert_eq!(emulator.requests().wait(&filter, 1, Duration::from_secs(20)).await.len(), 1);
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+    idle.rest().await;
+}

@@ -155,6 +155,9 @@ async fn passthrough_takes_its_declared_shapes_and_no_other() {
     ]);
     let reply = Vendor::new().has(with(sound.clone())).await;
     assert_eq!(reply["passthrough"], sound, "port 0 and an absent port are distinct");
+    let further = json!([{ "protocol": "icmp", "port": 53, "comment": "x" }]);
+    let reply = Vendor::new().has(with(further)).await;
+    assert_eq!(reply["passthrough"], json!([{ "protocol": "icmp" }]), "icmp has no port");
     let nulls = json!([{ "protocol": "tcp", "ip": null, "port": null }]);
     assert_eq!(Vendor::new().post(with(nulls)).await.status, 200);
     assert_eq!(Vendor::new().post(with(json!(null))).await.status, 200);
@@ -255,4 +258,14 @@ async fn a_secret_of_another_type_never_reads_back() {
         + &vendor.list().await.to_string()
         + &vendor.control("GET", "/state", None).await.to_string();
     assert!(!told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
+async fn a_required_secret_cannot_be_cleared() {
+    let vendor = Vendor::new();
+    let options = json!({ "connectionString": "HostName=example" });
+    vendor.has(json!({ "name": "abc", "type": "microsoft_azure_iot", "options": options })).await;
+    let answer = vendor.patch("abc", json!({ "options": { "connectionString": null } })).await;
+    assert_eq!((answer.status, answer.error()), (400, "missing_option_connectionString"));
+    assert_eq!(vendor.listed("abc").await["meta"]["connectionString"]["is_set"], true);
 }
