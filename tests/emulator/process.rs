@@ -223,16 +223,18 @@ async fn idle_connections_are_cut_on_demand_but_not_the_one_that_asks() {
 async fn a_server_in_the_process_takes_its_connections_with_it() {
     let emulator = Emulator::new(Configuration::default()).unwrap();
     let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut idle = Wire(TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap());
+    let mut hanging = Wire(TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap());
+    let hang = json!({ "action": { "kind": "hang" } });
+    emulator.faults().add(serde_json::from_value(hang).unwrap()).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn({
         let emulator = emulator.clone();
         async move { emulator.serve(tcp, async { drop(stopped.await) }).await }
     });
-    idle.send("GET", "/connectors", None, false).await;
+    hanging.send("GET", "/connectors", None, false).await;
     let filter = connector_operator::emulator::Filter::default();
     assert_eq!(emulator.requests().wait(&filter, 1, Duration::from_secs(20)).await.len(), 1);
     stop.send(()).unwrap();
     serving.await.unwrap();
-    idle.rest().await;
+    assert_eq!(hanging.rest().await, "");
 }
