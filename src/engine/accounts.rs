@@ -176,13 +176,13 @@ impl<V: Vendor> Pass<'_, V> {
             };
             state.remotes.insert(name.clone(), remote);
         }
-        release_remotes(&mut state.remotes, self.key, Some(&name));
         let Some(remote) = state.remotes.get_mut(&name) else { return Ok(()) };
         remote.accounts.insert(self.key.clone());
         if let Some(fingerprint) = &self.credential_fingerprint {
             remote.credential_fingerprints.insert(self.key.clone(), fingerprint.clone());
         }
         let reflector = remote.reflector.clone();
+        release_remotes(&mut state.remotes, self.key, Some(&name));
         let view = AccountView { spec: spec.clone(), scope, remote: name, reflector, usable: true };
         state.settled.insert(self.key.clone());
         let before = state.views.insert(self.key.clone(), view.clone());

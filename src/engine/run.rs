@@ -189,6 +189,7 @@ impl<V: Vendor> Controller<V> {
     fn start_what_is_due(&mut self) {
         while self.may_start() {
             let Some(key) = self.queue.pop(Instant::now()) else { break };
+            tracing::debug!(controller = V::NAME, ?key, "pass begins");
             self.running.push(pass(self.context.clone(), key));
         }
         self.context.metrics.set_active_workers(V::NAME, self.running.len());
@@ -367,6 +368,7 @@ impl<V: Vendor> Controller<V> {
 
     /// A reflector fetched a list, or failed to.
     fn listed(&mut self, name: &str, event: &ReflectorEvent) {
+        tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
         let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
         self.context.metrics.reflector_listed(V::NAME);
         self.judge(name);
@@ -524,6 +526,10 @@ fn pass<V: Vendor>(context: Arc<Context<V>>, key: Key) -> BoxFuture<'static, Fin
             Ok(Err(_)) => Err(ReconcileResult::TimedOut),
             Err(_) => Err(ReconcileResult::Panicked),
         };
+        match &result {
+            Ok(outcome) => tracing::debug!(controller = V::NAME, ?key, next = ?outcome.next, "passed"),
+            Err(_) => {}
+        }
         if let Err(kind) = &result {
             tracing::error!(controller = V::NAME, ?key, ?kind, "a pass did not end by itself");
         }

@@ -106,6 +106,7 @@ impl<S: Source> Reflector<S> {
     }
 
     async fn list(&self) -> ReflectorEvent {
+        tracing::debug!("listing");
         let sent_at = Instant::now();
         let ticket = self.snapshot().begin_list(sent_at);
         lock(&self.schedule).sent(sent_at);
