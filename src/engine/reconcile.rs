@@ -29,7 +29,9 @@ const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
     let Some(object) = context.state().connectors.get(key).cloned() else { return Outcome::wait() };
     let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
-    match pass.run().await {
+    let result = pass.run().await;
+    let seen = pass.object.metadata.resource_version.clone();
+    let outcome = match result {
         Ok(()) => pass.outcome,
         Err(WriteError::Gone) => Outcome::wait(),
         Err(WriteError::Conflict) => Outcome { wake: pass.outcome.wake, ..Outcome::soon() },
@@ -37,7 +39,8 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
             tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
             Outcome { wake: pass.outcome.wake, ..Outcome::failed() }
         }
-    }
+    };
+    Outcome { seen, ..outcome }
 }
 
 /// The status of a connector of `V`.
