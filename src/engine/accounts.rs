@@ -316,6 +316,7 @@ impl<V: Vendor> Pass<'_, V> {
             return Ok(());
         }
         self.watch_the_age(&health);
+        self.watch_the_hold();
         let verdict = match (&health.failing, &shrunk) {
             (_, _) if self.account.is_deleted() => self.deletion_waits(),
             (Some(error), _) => listing_failed(self.key, error),
@@ -359,6 +360,15 @@ impl<V: Vendor> Pass<'_, V> {
         }
         if health.failing.is_some() && now < stale_at {
             self.outcome.next = Next::After(stale_at - now);
+        }
+    }
+
+    /// When the vendor's hold is over, the status says so.
+    fn watch_the_hold(&mut self) {
+        let Some(pause) = self.held_for() else { return };
+        match self.outcome.next {
+            Next::After(earlier) if earlier <= pause => {}
+            _ => self.outcome.next = Next::After(pause),
         }
     }
 
@@ -406,7 +416,7 @@ impl<V: Vendor> Pass<'_, V> {
     fn status(&self, verdict: &Verdict, further: &[FurtherCondition]) -> AccountStatus {
         let before = &self.account.status;
         let generation = self.account.generation();
-        let held = self.held_until();
+        let held = self.held_for().map(timestamp_in);
         AccountStatus {
             observed_generation: Some(generation),
             conditions: conditions(
@@ -427,12 +437,13 @@ impl<V: Vendor> Pass<'_, V> {
         }
     }
 
-    fn held_until(&self) -> Option<String> {
+    /// For how long the vendor still wants to be left alone.
+    fn held_for(&self) -> Option<Duration> {
         let state = self.context.state();
         let view = state.views.get(self.key).filter(|view| view.usable)?;
         let now = Instant::now();
         let until = V::http(view.reflector.source()).budget().lock().held_until(now)?;
-        Some(timestamp_in(until - now))
+        Some(until - now)
     }
 
     async fn write(&mut self, verdict: &Verdict, status: AccountStatus) -> Result<(), WriteError> {
