@@ -12,6 +12,7 @@ use super::object::{Object, ObjectKey};
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
+use super::status::Verdict;
 use super::vendor::Vendor;
 use crate::api::{CLAIM_ANNOTATION, ConnectorSpec, ManagementPolicy, SecretStatus};
 use crate::metrics::Metrics;
@@ -176,8 +177,8 @@ pub struct Memory {
     pub claim_is_clean: bool,
     /// When the last create or rename was sent whose end is not known for certain.
     pub last_doubt: Option<Instant>,
-    /// A create that was refused; a list has to be looked at before the refusal is believed.
-    pub refused: Option<(&'static str, String)>,
+    /// A create that was refused; a list that was sent later has to be looked at before the refusal is believed.
+    pub refused: Option<(Instant, Verdict)>,
     /// What was written in vain.
     pub convergence: Convergence,
     /// Since when key and certificate do not match.

@@ -13,6 +13,7 @@ mod credential;
 mod harness;
 mod lag;
 mod outage;
+mod refused;
 mod replicas;
 mod secrets;
 mod throttled;
