@@ -331,8 +331,19 @@ impl<V: Vendor> Pass<'_, V> {
             || (work.account.adoption == AdoptionPolicy::IfIdentical && changes.is_empty());
         let observes = work.spec.management_policy() == ManagementPolicy::Observe;
         let mut plan = if may_see { planned(changes) } else { Vec::new() };
-        let difference = if may_see { describe(changes) } else { "it may not be looked at".to_owned() };
+        let difference = describe(changes);
         let verdict = match (&identity, observes) {
+            // Not even whether it is as declared: that would let anybody guess.
+            (Some(_), true) if !may_see => Verdict::at_rest(
+                "True",
+                "Observed",
+                format!("{name} exists; this namespace may not look at it"),
+            ),
+            (Some(_), false) if !may_see => Verdict::at_rest(
+                "False",
+                "ChangesPlanned",
+                format!("{name} exists, and this namespace may not take it over"),
+            ),
             (Some(_), true) if changes.is_empty() => {
                 Verdict::at_rest("True", "Observed", format!("{name} exists and is as declared"))
             }
