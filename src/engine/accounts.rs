@@ -335,7 +335,7 @@ impl<V: Vendor> Pass<'_, V> {
         let holders = self.context.state().held_by(self.key, &self.context.key);
         let some: Vec<String> = holders.iter().take(5).map(ToString::to_string).collect();
         Verdict::deletion_blocked(format!(
-            "account {} is needed until {} connectors that use it are gone: {}{}",
+            "account {} is needed until the connectors that use it are gone, {} in all: {}{}",
             self.key,
             holders.len(),
             some.join(", "),
