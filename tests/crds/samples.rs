@@ -12,7 +12,8 @@ fn folder(name: &str) -> PathBuf {
 /// Runs kubectl and gives what it printed to both streams.
 fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> (bool, String) {
     let output = plane.kubectl().args(arguments).output().expect("kubectl runs");
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     (output.status.success(), text)
 }
 
