@@ -30,12 +30,15 @@ pub fn execute(command: Command) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// An error and its causes in one line, the outermost first.
+/// An error and its causes in one line, the outermost first; a cause that an outer error already quotes is not repeated.
 pub fn explain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
         cause = inner.source();
     }
     text
@@ -46,5 +49,25 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot listen")]
+    struct CannotListen(#[source] AddressError);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("bad address: {0}")]
+    struct AddressError(#[source] io::Error);
+
+    #[test]
+    fn an_error_is_explained_with_each_of_its_causes_once() {
+        let error = CannotListen(AddressError(io::Error::other("port taken")));
+
+        assert_eq!(explain(&error), "cannot listen: bad address: port taken");
     }
 }
