@@ -1,6 +1,7 @@
 //! The commands: one file each. What they share is only how they are started.
 
 mod cluster;
+mod controllers;
 pub mod crds;
 mod proxy;
 pub mod run;

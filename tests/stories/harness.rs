@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::audit::Audit;
@@ -14,9 +13,10 @@ use crate::support::canary::{Canaries, base64_padded};
 use crate::support::chart::{Release, Values, render};
 use crate::support::control_plane::ControlPlane;
 use crate::support::kubeconfig::{self, User};
-use crate::support::objects::Objects;
+use crate::support::objects::{Address, GROUP, Objects, VERSION};
 use crate::support::operator::token;
 use crate::support::process::{Process, Run};
+use crate::support::story::Story;
 use crate::support::wait;
 
 /// A folder and a namespace of the test's own, with the chart installed into it.
@@ -139,41 +139,40 @@ async fn the_chart_says_what_to_write_where_its_values_cannot_work() {
 #[tokio::test]
 async fn writes_and_refusals_are_counted_from_the_audit_log() {
     let values = Values::new().with("rbac.clusterScoped", false);
-    let (plane, _, release, folder) = installed("audit", values).await;
+    let (plane, objects, release, folder) = installed("audit", values).await;
+    let account = "{kind: OnomondoAccount, metadata: {name: a}, spec: {apiKeySecretRef: {name: a}}}";
+    objects.apply(account, "audit").await.expect("an account");
     let file = folder.join("operator.kubeconfig");
     plane.write_kubeconfig(&file, &User::Token(&token(plane, &release).await), "audit");
-    let secrets: Api<Secret> = Api::namespaced(kubeconfig::client(&file).await, "audit");
-    let key: Secret =
-        serde_json::from_value(json!({"metadata": {"name": "connector-operator-fingerprint-key"}})).unwrap();
+    let as_operator = kubeconfig::client(&file).await;
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, "OnomondoAccount"));
+    let accounts: Api<DynamicObject> = Api::namespaced_with(as_operator, "audit", &resource);
 
     let audit = Audit::of(plane, &release.user());
-    let created = secrets.create(&PostParams::default(), &key).await.expect("create the key");
-    secrets
-        .replace("connector-operator-fingerprint-key", &PostParams::default(), &created)
-        .await
-        .expect("update it");
-    secrets.get("connector-operator-fingerprint-key").await.expect("read it");
-    secrets
-        .delete("connector-operator-fingerprint-key", &DeleteParams::default())
-        .await
-        .expect_err("may not delete it");
+    let finalizer = Patch::Merge(json!({"metadata": {"finalizers": ["connector-operator.io/finalizer"]}}));
+    accounts.patch("a", &PatchParams::default(), &finalizer).await.expect("set a finalizer");
+    let status = json!({"apiVersion": "connector-operator.io/v1alpha1", "kind": "OnomondoAccount", "status": {"observedGeneration": 1}});
+    let forced = PatchParams::apply("connector-operator").force();
+    accounts.patch_status("a", &forced, &Patch::Apply(status)).await.expect("apply the status");
+    accounts.get("a").await.expect("read it");
+    accounts.delete("a", &DeleteParams::default()).await.expect_err("may not delete it");
 
     let requests = audit.requests(plane, &plane.client().await).await;
     let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
-    let key = "secrets/connector-operator-fingerprint-key";
     let expected = [
-        format!("create {key}"),
-        format!("update {key}"),
-        format!("get {key}"),
-        format!("delete {key} -> 403"),
+        "patch onomondoaccounts/a",
+        "apply onomondoaccounts/a/status",
+        "get onomondoaccounts/a",
+        "delete onomondoaccounts/a -> 403",
     ];
     assert_eq!(lines, expected);
+    assert_eq!(requests.iter().filter(|request| request.is_write()).count(), 3);
 }
 
 /// The forms in which a secret has come to light in other people's programs.
 fn leaks_of(secret: &str) -> Vec<(&'static str, String)> {
     let json = json!({"key": secret}).to_string();
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex: String = secret.bytes().fold(String::new(), |text, byte| text + &format!("{byte:02X}"));
     let url: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     vec![
         ("raw", format!("level=trace body={secret} end")),
@@ -213,6 +212,85 @@ fn a_leak_planted_on_purpose_is_found_in_every_form() {
         let innocent = "connector plant-a is Ready; -----BEGIN PRIVATE KEY----- is how a key begins";
         assert_eq!(canaries.found_in(innocent), Vec::<String>::new(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_shows_up_in_an_object_or_a_url_fails_the_story() {
+    let story = Story::named("leaks").replicas(0).begin().await;
+    assert_eq!(story.search_for_secrets().await, Vec::<String>::new());
+
+    let note = base64_padded(&format!("key={}", story.api_key));
+    story.apply(&format!("{{kind: ConfigMap, metadata: {{name: leak}}, data: {{note: {note}}}}}")).await;
+    let url = format!("{}/connectors?key={}", story.vendor.url(), story.api_key);
+    crate::support::http::get(&url).await.expect("the emulator answers");
+
+    let found = story.search_for_secrets().await;
+    for place in ["ConfigMap leaks/leak: the API key, base64", "URLs at the vendor: the API key, raw"] {
+        assert!(found.iter().any(|line| line.starts_with(place)), "{place} is not in {found:#?}");
+    }
+    story.forget_secrets().end().await;
+}
+
+#[tokio::test]
+async fn the_vendor_tells_what_it_saw_and_fails_when_it_is_told_to() {
+    let story = Story::named("vendor").switch("onomondo.identifiers", "everywhere").replicas(0).begin().await;
+    let vendor = &story.vendor;
+    let connectors = format!("{}/connectors", vendor.url());
+    let fault =
+        vendor.fault(json!({"method": "GET", "times": 1}), json!({"kind": "status", "code": 503})).await;
+
+    for (key, code) in [("", 503), ("wrong", 401), (&story.api_key, 200)] {
+        let request = crate::support::http::client().get(&connectors).header("authorization", key);
+        assert_eq!(request.send().await.expect("an answer").status(), code, "with the key {key:?}");
+    }
+    let body = json!({"name": "plant-a", "type": "https", "options": {"host": "https://plant.example"}});
+    let request = crate::support::http::client().post(&connectors).header("authorization", &story.api_key);
+    let created = request.header("content-type", "application/json").body(body.to_string()).send().await;
+    assert_eq!(created.expect("an answer").status(), 200);
+
+    assert_eq!(vendor.fault_hits(fault).await, 1);
+    let requests =
+        ["GET /connectors -> 503", "GET /connectors -> 401", "GET /connectors", "POST /connectors plant-a"];
+    assert_eq!(story.vendor_requests().await, requests);
+    assert_eq!(story.vendor_writes().await, requests[3..]);
+    assert_eq!(vendor.wait_for("POST", 1, Duration::from_secs(5)).await.len(), 1);
+
+    vendor.change_connector("plant-a", &json!({"options": {"host": "https://other.example"}})).await;
+    let changed = vendor.connector("plant-a").await.expect("it is listed");
+    assert_eq!(changed["options"]["host"], "https://other.example");
+    vendor.remove_connector("plant-a").await;
+    assert_eq!(vendor.connectors().await, Vec::<Value>::new());
+    vendor
+        .put_connector("plant-b", &json!({"type": "https", "options": {"host": "https://b.example"}}))
+        .await;
+    vendor.map_sim("1", "plant-b").await;
+    vendor.remove_sim("1").await;
+    vendor.set_keys(&json!([{"key": "other", "organisation": "other"}])).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_is_awaited_is_watched_and_what_never_comes_is_told() {
+    let mut story = Story::named("waiting").replicas(0).begin().await;
+    story.secret("pair", &[("tls.key", "not-a-real-key-at-all")]).await;
+    story.apply("{kind: ConfigMap, metadata: {name: door}, data: {state: shut}}").await;
+    let (opened, ()) = tokio::join!(
+        story.eventually("ConfigMap/door", "open", |door| door["data"]["state"] == "open"),
+        async {
+            story.edit("ConfigMap/door", "data: {state: ajar}").await;
+            story.edit("ConfigMap/door", "data: {state: open}").await;
+        }
+    );
+    assert_eq!(opened["data"]["state"], "open");
+
+    let address = Address::parse("ConfigMap/door", "waiting");
+    let shut = |door: Option<&Value>| door.is_some_and(|door| door["data"]["state"] == "shut");
+    let last = story.objects.watch_until(&address, Duration::from_millis(200), shut).await;
+    assert_eq!(last.expect_err("nobody shuts it").expect("it was seen")["data"]["state"], "open");
+
+    let (gone, ()) = tokio::join!(story.gone("ConfigMap/door"), story.delete("ConfigMap/door"));
+    assert_eq!(gone, ());
+    story.end().await;
 }
 
 /// Not a test of anything: the process that the next test kills.

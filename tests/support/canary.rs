@@ -64,7 +64,7 @@ fn forms(piece: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(piece).into_owned();
     let json = serde_json::to_string(&text).expect("text").trim_matches('"').to_owned();
     let url = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
-    let hex: String = piece.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = piece.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let debug = format!("{piece:?}").trim_matches(['[', ']']).to_owned();
     let mut forms = vec![
         ("raw".to_owned(), text),

@@ -17,11 +17,12 @@ use serde_json::Value;
 
 use super::certificates::{Authority, write_private};
 use super::components::Site;
+use super::objects::VERSION;
 use super::process::{Process, Run, free_port};
-use super::{kubeconfig, tools};
+use super::{kubeconfig, tools, wait};
 
 /// Seen: 3 s on two idle cores. The rest is for a machine that does other work too.
-const STARTS_WITHIN: Duration = Duration::from_secs(120);
+const STARTS_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A port may be taken between our look and the server's.
 const STARTS_TRIED: usize = 3;
@@ -134,7 +135,20 @@ impl ControlPlane {
                 .await
                 .unwrap_or_else(|_| panic!("the CRD {name} is not Established after {STARTS_WITHIN:?}"))
                 .unwrap_or_else(|error| panic!("cannot watch the CRD {name}: {error}"));
+            self.served(&name).await;
         }
+    }
+
+    /// For a moment after a CRD is Established, the API server answers its lists with "storage is (re)initializing".
+    async fn served(&self, name: &str) {
+        let (plural, group) = name.split_once('.').expect("plural.group");
+        let path = format!("/apis/{group}/{VERSION}/{plural}");
+        let client = self.client().await;
+        wait::until(&format!("the API server lists {plural}"), STARTS_WITHIN, || {
+            let request = http::Request::get(&path).body(Vec::new()).expect("a request");
+            client.request::<Value>(request)
+        })
+        .await;
     }
 
     /// The admin's kubeconfig: for the test itself, never for the operator.

@@ -1,5 +1,6 @@
 //! How a story ends: nothing secret came to light, nothing was refused, and the operator stops when it is asked to.
 
+use super::canary::Canaries;
 use super::objects::KINDS;
 use super::process::Run;
 use super::story::Story;
@@ -8,6 +9,13 @@ impl Story {
     /// The operator is refused something in this story, and that is what it is about.
     pub fn expect_refusals(&mut self) {
         self.refusals_expected = true;
+    }
+
+    /// The story made a secret known on purpose.
+    #[must_use]
+    pub fn forget_secrets(mut self) -> Story {
+        self.canaries = Canaries::default();
+        self
     }
 
     /// Ends the story. Every story calls this last; one that does not, fails.
@@ -22,6 +30,9 @@ impl Story {
             refusals.join("\n  ")
         );
         for operator in &mut self.operators {
+            let panics: Vec<_> =
+                operator.log().lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
+            assert!(panics.is_empty(), "{} panicked:\n  {}", operator.name, panics.join("\n  "));
             if operator.runs() {
                 let status = operator.terminate().await;
                 assert!(status.success(), "{} ended with {status} when asked to stop", operator.name);

@@ -3,6 +3,7 @@
 //!
 //! It uses Kubernetes objects as plain data and shares no type with the operator: what the operator believes about its
 //! own API is under test here, never a premise.
+#![allow(clippy::doc_markdown, reason = "the names of kinds are words of the prose here")]
 #![allow(
     dead_code,
     unreachable_pub,
@@ -19,6 +20,7 @@ pub mod ending;
 pub mod http;
 pub mod kubeconfig;
 pub mod objects;
+pub mod opening;
 pub mod operator;
 pub mod process;
 pub mod story;

@@ -11,7 +11,7 @@ use super::http::get;
 use super::kubeconfig::User;
 use super::process::{Process, Signal, free_port};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const TOKEN_LASTS_SECONDS: u32 = 24 * 3600;
 
@@ -61,9 +61,12 @@ impl Operator {
             if let Some(ended) = self.process.epitaph() {
                 panic!("{}: {ended}", self.name);
             }
-            if started.elapsed() > READY_WITHIN {
-                panic!("{} is not ready: {why}; its last lines:\n{}", self.name, self.process.last_lines(30));
-            }
+            assert!(
+                started.elapsed() < READY_WITHIN,
+                "{} is not ready: {why}; its last lines:\n{}",
+                self.name,
+                self.process.last_lines(30)
+            );
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

@@ -9,122 +9,15 @@ use serde_json::{Value, json};
 use super::audit::Audit;
 use super::canary::Canaries;
 use super::certificates::Identity;
-use super::chart::{Release, Values};
+use super::chart::Release;
 use super::control_plane::ControlPlane;
 use super::objects::{Address, Objects, condition, condition_message, is_ready};
 use super::operator::Operator;
-use super::process::Run;
 use super::vendor::{Vendor, lines};
 use super::yaml;
 
 /// How long something that is expected may take. Never a pause: the wait ends when the thing has come.
-pub const DEADLINE: Duration = Duration::from_secs(60);
-
-/// How a story begins, where it is not the usual way.
-pub struct Opening {
-    name: String,
-    values: Values,
-    arguments: Vec<String>,
-    switches: Vec<(String, String)>,
-    other_namespaces: Vec<String>,
-    replicas: usize,
-}
-
-impl Opening {
-    /// Sets a value of the chart, such as `leaderElection.leaseDuration`.
-    #[must_use]
-    pub fn value(mut self, path: &str, value: impl Into<Value>) -> Opening {
-        self.values = self.values.with(path, value);
-        self
-    }
-
-    /// Adds a flag of the operator that the chart has no value for.
-    #[must_use]
-    pub fn argument(mut self, argument: &str) -> Opening {
-        self.arguments.push(argument.to_owned());
-        self
-    }
-
-    /// Answers an open question about the vendor.
-    #[must_use]
-    pub fn switch(mut self, name: &str, value: &str) -> Opening {
-        self.switches.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// One ClusterRole instead of a Role in each namespace. Which namespaces are watched stays as it is: other stories run
-    /// in the same cluster.
-    #[must_use]
-    pub fn cluster_scoped(self) -> Opening {
-        self.value("rbac.clusterScoped", true)
-    }
-
-    /// A second namespace that the operator works on, `<story>-<suffix>`.
-    #[must_use]
-    pub fn other_namespace(mut self, suffix: &str) -> Opening {
-        self.other_namespaces.push(format!("{}-{suffix}", self.name));
-        self
-    }
-
-    /// How many replicas of the operator run; 1 where nothing is said, and with 0 the operator does not exist.
-    #[must_use]
-    pub fn replicas(mut self, replicas: usize) -> Opening {
-        self.replicas = replicas;
-        self
-    }
-
-    /// Sets everything up; the operator is ready when this returns.
-    pub async fn begin(self) -> Story {
-        let plane = ControlPlane::shared().await;
-        let folder = Run::current().folder().join(&self.name);
-        std::fs::create_dir_all(&folder).expect("create the story's folder");
-        let client = plane.client().await;
-        let objects = Objects::new(client.clone());
-        let namespaces: Vec<String> =
-            [self.name.clone()].into_iter().chain(self.other_namespaces.clone()).collect();
-        for namespace in &namespaces {
-            assert!(
-                objects.get(&Address::parse(&format!("Namespace/{namespace}"), "")).await.is_none(),
-                "the namespace {namespace} is another story's: give this one another name"
-            );
-            objects
-                .apply_value(json!({"kind": "Namespace", "metadata": {"name": namespace}}), "")
-                .await
-                .expect("a namespace");
-        }
-        let mut canaries = Canaries::default();
-        let api_key = random_text("onomondo-key");
-        canaries.guard("the API key", &api_key);
-        let vendor = Vendor::start(&folder, &api_key, &self.switches).await;
-        let values = self
-            .values
-            .with("watch.namespaces", namespaces.clone())
-            .with("endpoints.allowedHosts", vec![vendor.host()])
-            .with("extraArgs", self.arguments);
-        let release = Release::install(&objects, &self.name, &self.name, &values, &folder).await;
-        let audit = Audit::of(plane, &release.user());
-        let mut story = Story {
-            name: self.name,
-            namespaces,
-            folder,
-            plane,
-            objects,
-            client,
-            release,
-            audit,
-            vendor,
-            operators: Vec::new(),
-            canaries,
-            api_key,
-            refusals_expected: false,
-            ended: false,
-        };
-        for _ in 0..self.replicas {
-            story.start_operator().await;
-        }
-        story
-    }
-}
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A story that is being told.
 pub struct Story {
@@ -151,31 +44,6 @@ pub struct Story {
 }
 
 impl Story {
-    /// A story that begins in the usual way: one namespace, a Role in it, one replica, vendors that are read once at the
-    /// start and whenever the operator has a reason, but hardly by the clock, so that requests can be told one by one.
-    pub async fn begin(name: &str) -> Story {
-        Story::named(name).begin().await
-    }
-
-    /// A story that begins in another way.
-    pub fn named(name: &str) -> Opening {
-        let values = Values::new()
-            .with("crds.install", false)
-            .with("rbac.clusterScoped", false)
-            .with("resyncInterval", "1h")
-            .with("requestTimeout", "5s")
-            .with("endpoints.allowInsecure", true)
-            .with("logging.level", "trace");
-        Opening {
-            name: name.to_owned(),
-            values,
-            arguments: vec!["--consistency-allowance=1s".to_owned()],
-            switches: Vec::new(),
-            other_namespaces: Vec::new(),
-            replicas: 1,
-        }
-    }
-
     /// Starts one more replica.
     pub async fn start_operator(&mut self) -> &mut Operator {
         let name = format!("operator-{}", self.operators.len());
@@ -321,7 +189,7 @@ impl Story {
     pub async fn gone(&self, object: &str) {
         let address = self.address(object);
         if let Err(last) = self.objects.watch_until(&address, DEADLINE, |seen| seen.is_none()).await {
-            self.give_up(&address, "gone", last.as_ref()).await
+            self.give_up(&address, "gone", last.as_ref()).await;
         }
     }
 
@@ -335,9 +203,20 @@ impl Story {
         let writes = self.kubernetes_writes().await.join("\n  ");
         panic!(
             "{address} is not {what} after {DEADLINE:?}.\nLast seen:\n{seen}\nThe vendor saw:\n  {requests}\n\
-             The operator wrote:\n  {writes}\nLogs: {}",
+             The operator wrote:\n  {writes}\nIt warned:\n  {}\nLogs: {}",
+            self.warnings().join("\n  "),
             self.folder.display()
         )
+    }
+
+    /// The newest warnings and errors in the replicas' logs.
+    pub fn warnings(&self) -> Vec<String> {
+        const NEWEST: usize = 10;
+        let is_warning =
+            |line: &&str| line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"");
+        let logs: Vec<String> = self.operators.iter().map(Operator::log).collect();
+        let warnings = |log: &String| log.lines().filter(is_warning).map(str::to_owned).collect::<Vec<_>>();
+        logs.iter().flat_map(|log| warnings(log).into_iter().rev().take(NEWEST).rev()).collect()
     }
 
     /// Every request that the vendor saw, as `POST /connectors plant-a`.
@@ -364,6 +243,15 @@ impl Story {
             .filter(|request| request.is_write() && request.is_of_own_group())
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Those of its writes that went to one object, such as `onomondoconnectors/plant-a`, or to its status.
+    pub async fn kubernetes_writes_to(&self, object: &str) -> Vec<String> {
+        let is_about = |line: &String| {
+            let target = line.split(' ').nth(1).unwrap_or_default();
+            target == object || target == format!("{object}/status")
+        };
+        self.kubernetes_writes().await.into_iter().filter(is_about).collect()
     }
 
     /// Every other write of the operator but those to its Lease, which come by the clock: events, the fingerprint key.
@@ -403,10 +291,4 @@ impl Story {
             })
             .collect()
     }
-}
-
-/// A secret that nobody has seen before.
-pub fn random_text(name: &str) -> String {
-    let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(40).collect();
-    format!("{name}-{random}")
 }

@@ -59,11 +59,11 @@ pub struct Event {
     /// The object; with its namespace, name and uid.
     pub regarding: ObjectReference,
     /// Work or trouble.
-    pub type_: EventType,
+    pub kind: EventType,
     /// What happened, one word such as `Created`; at most 128 bytes.
-    pub reason: String,
+    pub reason: &'static str,
     /// What was being done, one word such as `Create`; at most 128 bytes.
-    pub action: String,
+    pub action: &'static str,
     /// What happened, in words; cut to 1,024 bytes.
     pub note: String,
 }
@@ -149,12 +149,12 @@ impl Shared {
         // No code that can panic runs under this lock, so what a poisoned one holds is still whole.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = event.regarding.uid.as_deref().unwrap_or_default();
-        state.repeats.is_new((uid, &event.reason, &event.note), Instant::now()).then(|| state.names.u64(..))
+        state.repeats.is_new((uid, event.reason, &event.note), Instant::now()).then(|| state.names.u64(..))
     }
 
     fn object(&self, event: Event, suffix: u64) -> kubernetes::Event {
         let name = event.regarding.name.as_deref().unwrap_or_default();
-        let type_ = match event.type_ {
+        let kind = match event.kind {
             EventType::Normal => "Normal",
             EventType::Warning => "Warning",
         };
@@ -165,9 +165,9 @@ impl Shared {
                 ..ObjectMeta::default()
             },
             event_time: Some(MicroTime(Timestamp::now())),
-            type_: Some(type_.to_owned()),
-            reason: Some(event.reason),
-            action: Some(event.action),
+            type_: Some(kind.to_owned()),
+            reason: Some(event.reason.to_owned()),
+            action: Some(event.action.to_owned()),
             note: Some(event.note),
             regarding: Some(event.regarding),
             reporting_controller: Some(CONTROLLER.to_owned()),

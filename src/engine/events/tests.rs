@@ -73,9 +73,9 @@ fn created(note: &str) -> Event {
             uid: Some("u-1".to_owned()),
             ..ObjectReference::default()
         },
-        type_: EventType::Normal,
-        reason: "Created".to_owned(),
-        action: "Create".to_owned(),
+        kind: EventType::Normal,
+        reason: "Created",
+        action: "Create",
         note: note.to_owned(),
     }
 }

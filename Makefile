@@ -1,0 +1,46 @@
+# The commands of this repository. `make` explains them.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/connector-operator
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CHART_CRDS := charts/connector-operator/files/crds
+
+.DEFAULT_GOAL := help
+.PHONY: help control-plane test crds stale fmt lint deny ci
+
+help: ## Explain these commands
+	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+control-plane: ## Build the real control plane and Helm that the tests run (once, about 7 minutes)
+	@tests/build-tools control-plane
+	@tests/build-tools helm
+
+test: control-plane ## Run all tests: laws, and stories on a real control plane
+	cargo test --locked
+
+crds: ## Generate crds/ from src/api, and copy it into the chart
+	mkdir -p crds $(CHART_CRDS)
+	UPDATE_CRDS=1 cargo test --locked --quiet --test crds generated::
+	rm -f $(CHART_CRDS)/*.yaml
+	cp crds/*.yaml $(CHART_CRDS)/
+
+stale: ## Fail where a generated file is not what its source makes
+	cargo test --locked --quiet --test crds generated::
+	diff -r crds $(CHART_CRDS)
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Check the format, and let Clippy read everything
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
+	$(CARGO_DENY) --locked check bans licenses sources
+
+$(CARGO_DENY):
+	env -u CARGO_TARGET_DIR cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)
+
+ci: ## Run what has to pass before a change lands
+	.ci/run
