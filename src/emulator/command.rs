@@ -12,7 +12,7 @@ use super::{Answers, Clock, Configuration, Emulator, known_switches};
 /// The APIs of the vendors that connector-operator speaks to, on one port, for tests and demonstrations.
 ///
 /// Documented behaviour is as documented; what no document answers is a switch; everything can be made to fail on purpose.
-/// Its controls are below http://ADDRESS/_emulator, and GET /_emulator lists them. Nothing is kept when it ends.
+/// Its controls are below /_emulator on the same port; a GET of that lists them. Nothing is kept when it ends.
 #[derive(Debug, Parser)]
 #[command(name = "vendor-emulator", version)]
 struct Flags {
@@ -86,15 +86,24 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// The switches as the last part of `--help`.
 fn switches_help() -> String {
-    let mut text = "Switches (--switch NAME=VALUE, or PUT /_emulator/switches while it runs):\n".to_owned();
-    for switch in known_switches() {
-        text += &format!("\n  {} (default {})\n      {}\n", switch.name, switch.default, switch.question);
-        match switch.answers {
-            Answers::WholeNumber(most) => text += &format!("        0–{most}\n"),
-            Answers::OneOf(words) => {
-                text.extend(words.iter().map(|(word, meaning)| format!("        {word}: {meaning}\n")));
-            }
+    let switches = known_switches();
+    let lines = switches.iter().flat_map(|switch| {
+        let question = [
+            String::new(),
+            format!("  {} (default {})", switch.name, switch.default),
+            format!("      {}", switch.question),
+        ];
+        question.into_iter().chain(answers_help(switch.answers))
+    });
+    let title = "Switches (--switch NAME=VALUE, or PUT /_emulator/switches while it runs):".to_owned();
+    std::iter::once(title).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn answers_help(answers: Answers) -> Vec<String> {
+    match answers {
+        Answers::WholeNumber(most) => vec![format!("        a whole number from 0 to {most}")],
+        Answers::OneOf(words) => {
+            words.iter().map(|(word, meaning)| format!("        {word}: {meaning}")).collect()
         }
     }
-    text
 }

@@ -65,9 +65,14 @@ impl Connections {
         ConnectionCounts { accepted: book.accepted, open: book.open.len() }
     }
 
-    /// Cuts every open connection, as a vendor that goes down does.
+    /// Cuts every open connection, as a vendor that goes down does. One in the process stays usable.
     pub fn cut_all(&self) {
-        let open = self.lock().open.values().cloned().collect::<Vec<_>>();
+        self.cut_all_but(0);
+    }
+
+    /// Cuts every open connection but this one.
+    pub(super) fn cut_all_but(&self, id: u64) {
+        let open = self.lock().open.values().filter(|open| open.id != id).cloned().collect::<Vec<_>>();
         for connection in open {
             connection.cut();
         }

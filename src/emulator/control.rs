@@ -9,15 +9,16 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::answers::error;
 use super::clock::with_milliseconds;
 use super::connections::Connections;
-use super::exchange::{Exchange, error};
+use super::exchange::Exchange;
 use super::faults::Fault;
 use super::requests::Filter;
 
@@ -32,6 +33,12 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 struct Control {
     exchange: Arc<Exchange>,
     connections: Arc<Connections>,
+}
+
+/// On which connection a control is asked for, as an extension of the request.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) connection: u64,
 }
 
 /// Whether this path belongs to the control API.
@@ -56,6 +63,7 @@ pub(super) fn router(exchange: &Arc<Exchange>, connections: &Arc<Connections>) -
         .fold(shared, |all, (vendor, _)| all.nest(&format!("/{}", vendor.name()), vendor.control()));
     Router::new()
         .nest(PREFIX, all)
+        .route("/_emulator/", get(index))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "no such control; GET /_emulator lists them") })
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }
@@ -160,9 +168,9 @@ async fn connection_counts(State(control): State<Control>) -> impl IntoResponse 
     Json(control.connections.counts())
 }
 
-/// Cuts every connection, this one too: the client sees its end instead of an answer.
-async fn cut_connections(State(control): State<Control>) -> StatusCode {
-    control.connections.cut_all();
+/// Cuts every connection but the one that asks for it.
+async fn cut_connections(State(control): State<Control>, Extension(asking): Extension<Asking>) -> StatusCode {
+    control.connections.cut_all_but(asking.connection);
     StatusCode::NO_CONTENT
 }
 

@@ -5,9 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// The most faults in force at a time.
 const MOST_FAULTS: usize = 1000;
+/// The longest that a request may take effect after its client has left.
+const LATEST_MILLISECONDS: u64 = 3_600_000;
 
 /// Something that goes wrong for the requests that match. Where several match, the newest is applied.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,7 +73,12 @@ pub enum Action {
         #[serde(default)]
         after_applying: bool,
     },
-    /// No answer, ever; the connection stays open.
+    /// The vendor's own answer, later, and its effect with it: also when the client has left by then.
+    ApplyLate {
+        /// How much later; at most an hour.
+        milliseconds: u64,
+    },
+    /// No answer; the connection stays open until the fault is taken away, and then it is cut.
     Hang {
         /// Whether the request takes effect all the same.
         #[serde(default)]
@@ -176,7 +184,10 @@ pub(super) struct Subject<'a> {
 
 /// The faults in force.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Book>);
+pub struct Faults {
+    book: Mutex<Book>,
+    removed: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -205,15 +216,29 @@ impl Faults {
 
     /// Takes one fault away; false where there is none of this number.
     pub fn remove(&self, id: u64) -> bool {
-        let mut book = self.lock();
-        let before = book.faults.len();
-        book.faults.retain(|state| state.id != id);
-        book.faults.len() < before
+        let taken = {
+            let faults = &mut self.lock().faults;
+            let at = faults.iter().position(|state| state.id == id);
+            at.map(|at| faults.remove(at)).is_some()
+        };
+        self.removed.send_replace(());
+        taken
     }
 
     /// Takes every fault away.
     pub fn clear(&self) {
         self.lock().faults.clear();
+        self.removed.send_replace(());
+    }
+
+    /// Waits until this fault is taken away.
+    pub(super) async fn gone(&self, id: u64) {
+        let mut removed = self.removed.subscribe();
+        while self.lock().faults.iter().any(|state| state.id == id) {
+            if removed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// The fault to apply to this request, if any. Counts it.
@@ -231,7 +256,7 @@ impl Faults {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,6 +278,9 @@ impl Fault {
                     http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
                 if sound { Ok(()) } else { Err(format!("{name}: {value:?} cannot be a header")) }
             }),
+            Action::ApplyLate { milliseconds } if *milliseconds > LATEST_MILLISECONDS => {
+                Err(format!("apply_late takes at most {LATEST_MILLISECONDS} milliseconds"))
+            }
             Action::StaleList { milliseconds: None, writes: None } => {
                 Err("stale_list needs milliseconds or writes".to_owned())
             }

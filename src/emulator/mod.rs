@@ -8,6 +8,7 @@
 //! Beside each vendor's folder lie the shared parts, which know no vendor: `exchange` (log, faults, then the vendor),
 //! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `command`.
 
+mod answers;
 mod clock;
 pub mod command;
 mod connections;
@@ -37,7 +38,7 @@ pub use clock::Clock;
 pub use connections::{ConnectionCounts, Connections};
 pub use exchange::ConnectionCut;
 pub use faults::{Action, AfterHalf, Fault, FaultState, Faults, Matching};
-pub use requests::{Entry, Filter, Outcome, Requests};
+pub use requests::{Entry, Filter, LoggedBody, Outcome, Requests};
 pub use switches::{Answers, Switch, SwitchState, Switches};
 
 use connections::OpenConnection;
@@ -193,8 +194,9 @@ impl Emulator {
         self.exchange.restore(state)
     }
 
-    async fn answer(&self, connection: u64, request: Request<Body>) -> Result<Response, ConnectionCut> {
+    async fn answer(&self, connection: u64, mut request: Request<Body>) -> Result<Response, ConnectionCut> {
         if control::owns(request.uri().path()) {
+            request.extensions_mut().insert(control::Asking { connection });
             let answer = self.control.clone().oneshot(request).await;
             return Ok(answer.unwrap_or_else(|never| match never {}));
         }

@@ -32,8 +32,7 @@ pub struct Entry {
     /// The query as sent, without the question mark.
     pub query: Option<String>,
     /// The body with every secret replaced by `<set> sha256:…` of its bytes.
-    #[serde(serialize_with = "as_json")]
-    pub body: Option<String>,
+    pub body: Option<LoggedBody>,
     /// How it ended.
     pub outcome: Outcome,
     /// The status of the answer, where there was one.
@@ -41,6 +40,10 @@ pub struct Entry {
     /// The fault that was applied to it.
     pub fault: Option<u64>,
 }
+
+/// A request's body as the log keeps it: as text, which takes a fraction of what a tree of values does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedBody(String);
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,13 +114,7 @@ impl Requests {
     /// The entries that match, oldest first, up to the first request that is still being worked on: what was returned once
     /// has its place in the order for good.
     pub fn read(&self, filter: &Filter) -> Vec<Entry> {
-        self.lock()
-            .entries
-            .iter()
-            .take_while(|entry| entry.outcome != Outcome::InProgress)
-            .filter(|entry| filter.admits(entry))
-            .cloned()
-            .collect()
+        self.lock().matching(filter).cloned().collect()
     }
 
     /// Waits until at least `count` entries match, for at most `patience`, then reads.
@@ -125,12 +122,8 @@ impl Requests {
         let deadline = Instant::now() + patience;
         let mut changed = self.changed.subscribe();
         loop {
-            let entries = self.read(filter);
-            if entries.len() >= count {
-                return entries;
-            }
-            let woken = tokio::time::timeout_at(deadline, changed.changed()).await;
-            if !matches!(woken, Ok(Ok(()))) {
+            let enough = self.lock().matching(filter).count() >= count;
+            if enough || tokio::time::timeout_at(deadline, changed.changed()).await.is_err() {
                 return self.read(filter);
             }
         }
@@ -168,8 +161,8 @@ impl Log {
     fn push(&mut self, arriving: Arriving) -> u64 {
         let seq = self.next;
         self.next += 1;
-        let body = arriving.body.map(|body| body.to_string());
-        self.body_bytes += body.as_ref().map_or(0, String::len);
+        let body = arriving.body.as_ref().map(LoggedBody::new);
+        self.body_bytes += body.as_ref().map_or(0, |body| body.0.len());
         self.entries.push_back(Entry {
             seq,
             at: arriving.at,
@@ -191,9 +184,15 @@ impl Log {
         seq
     }
 
+    fn matching<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Entry> {
+        let first = self.entries.partition_point(|entry| entry.seq <= filter.since);
+        let later = self.entries.range(first..);
+        later.take_while(|entry| entry.outcome != Outcome::InProgress).filter(|entry| filter.admits(entry))
+    }
+
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.entries.pop_front() {
-            self.body_bytes -= oldest.body.as_ref().map_or(0, String::len);
+            self.body_bytes -= oldest.body.as_ref().map_or(0, |body| body.0.len());
         }
     }
 }
@@ -236,13 +235,52 @@ impl Drop for Arrival {
 
 impl Filter {
     fn admits(&self, entry: &Entry) -> bool {
-        entry.seq > self.since
-            && self.method.as_ref().is_none_or(|method| entry.method.eq_ignore_ascii_case(method))
+        self.method.as_ref().is_none_or(|method| entry.method.eq_ignore_ascii_case(method))
             && self.path.as_ref().is_none_or(|path| entry.path.starts_with(path))
     }
 }
 
-/// Bodies are kept as text, which is a fraction of what a tree of values takes.
-fn as_json<S: Serializer>(body: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    body.as_ref().map(|body| serde_json::from_str::<Value>(body).unwrap_or_default()).serialize(serializer)
+impl LoggedBody {
+    fn new(body: &Value) -> Self {
+        Self(body.to_string())
+    }
+
+    /// The body, redacted, as JSON. What was not JSON is a string that says so.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for LoggedBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_once_keeps_its_place() {
+        let requests = Arc::new(Requests::new(10));
+        let arrive = |path: &str| {
+            requests.arrive(Arriving {
+                at: String::new(),
+                connection: 1,
+                organisation: None,
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                query: None,
+                body: None,
+            })
+        };
+        let read =
+            || requests.read(&Filter::default()).into_iter().map(|entry| entry.path).collect::<Vec<_>>();
+        let (first, second) = (arrive("/first"), arrive("/second"));
+        second.answered(200);
+        assert_eq!(read(), Vec::<String>::new(), "the second waits for the first");
+        first.answered(200);
+        assert_eq!(read(), ["/first", "/second"]);
+    }
 }

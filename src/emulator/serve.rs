@@ -63,14 +63,12 @@ impl Service<Request> for OnConnection {
     fn call(&mut self, request: Request) -> Self::Future {
         let Self { emulator, connection } = self.clone();
         Box::pin(async move {
-            match emulator.answer(connection.id, request).await {
-                Ok(response) => Ok(response),
-                Err(_) => {
-                    connection.cut();
-                    // This future is dropped together with the connection.
-                    std::future::pending().await
-                }
+            if let Ok(response) = emulator.answer(connection.id, request).await {
+                return Ok(response);
             }
+            connection.cut();
+            // This future is dropped together with the connection.
+            std::future::pending().await
         })
     }
 }

@@ -170,12 +170,10 @@ macro_rules! choices {
         }
     )+) => {
         $(
-            $(#[doc = $question])+
             #[derive(Debug, Clone, Copy, PartialEq, Eq)]
             pub(super) enum $type {
-                #[doc = $first_meaning]
                 $first,
-                $(#[doc = $other_meaning] $other,)+
+                $($other,)+
             }
 
             impl $crate::emulator::switches::Choice for $type {

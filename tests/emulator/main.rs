@@ -1,1 +1,14 @@
-//! Stub.
+//! The vendor emulator, judged by the vendors' published examples, and each of its switches and faults seen to matter.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod control;
+mod examples;
+mod faults;
+mod keys;
+mod laws;
+mod manual;
+mod process;
+mod schema;
+mod support;
+mod switches;

@@ -139,6 +139,8 @@ impl Rules<'_> {
     ) -> Result<(), Refusal> {
         let answer = if shape.is_some() { self.switches.choice() } else { UnknownOption::Kept };
         match answer {
+            // Another type's secret: never to read back.
+            UnknownOption::Kept if shape::is_secret(name) => {}
             UnknownOption::Kept => drop(options.insert(name.to_owned(), value.clone())),
             UnknownOption::Ignored => {}
             UnknownOption::Refused => {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Onomondo;
 use super::change::Rules;
-use super::draft::{Draft, draft};
+use super::draft::{Draft, of_patch, of_post};
 use super::gate::Caller;
 use super::refusal::{Cause, Refusal};
 use super::reply::{Place, Reader, Reply};
@@ -34,31 +34,31 @@ pub(super) async fn list(
     distortion: Option<Extension<Distortion>>,
 ) -> Response {
     let switches = onomondo.switches();
-    let (mut seen, reader) = {
+    let (mut listed, reader) = {
         let mut state = onomondo.lock();
         let organisation = state.organisation(&key.organisation);
-        let stale = match distortion.as_deref() {
+        let (ago, writes) = match distortion.as_deref() {
             Some(Distortion::Stale { milliseconds, writes }) => {
                 (Duration::from_millis(*milliseconds), *writes)
             }
             _ => (Duration::ZERO, 0),
         };
-        let seen = organisation.connectors.as_it_was(stale.0, stale.1, Instant::now());
-        (seen, Reader::new(&switches, Place::List, organisation))
+        let listed = organisation.connectors.as_it_was(ago, writes, Instant::now());
+        (listed, Reader::new(&switches, Place::List, organisation))
     };
     if switches.choice::<NarrowedKeyRead>() == NarrowedKeyRead::Hidden {
-        seen.retain(|connector| key.reaches(connector));
+        listed.retain(|connector| key.reaches(connector));
     }
     match switches.choice() {
         ListOrder::Created => {}
-        ListOrder::Name => seen.sort_by(|left, right| left.name.cmp(&right.name)),
-        ListOrder::Shuffled => onomondo.context.identifiers.shuffle(&mut seen),
+        ListOrder::Name => listed.sort_by(|left, right| left.name.cmp(&right.name)),
+        ListOrder::Shuffled => onomondo.context.identifiers.shuffle(&mut listed),
     }
     if let Some(Distortion::Shrunk { keep, without }) = distortion.as_deref() {
-        seen.retain(|connector| !without.contains(&connector.name));
-        seen.truncate(keep.unwrap_or(seen.len()));
+        listed.retain(|connector| !without.contains(&connector.name));
+        listed.truncate(keep.unwrap_or(listed.len()));
     }
-    in_json(&seen.iter().map(|connector| reader.read(connector)).collect::<Vec<Reply<'_>>>())
+    in_json(&listed.iter().map(|connector| reader.read(connector)).collect::<Vec<Reply<'_>>>())
 }
 
 /// `POST /connectors`: 200 with the connector.
@@ -69,7 +69,7 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Response {
     let switches = onomondo.switches();
-    let made = caller.may_write().and_then(|()| draft(&headers, &body)).and_then(|draft| {
+    let made = caller.may_write().and_then(|()| of_post(&headers, &body)).and_then(|draft| {
         let mut state = onomondo.lock();
         let organisation = state.organisation(&caller.0.organisation);
         let connector = made_of(draft, &onomondo, organisation, &caller.0, &switches)?;
@@ -113,7 +113,7 @@ pub(super) async fn update(
     body: Bytes,
 ) -> Response {
     let switches = onomondo.switches();
-    let changed = caller.may_write().and_then(|()| draft(&headers, &body)).and_then(|draft| {
+    let changed = caller.may_write().and_then(|()| of_patch(&headers, &body)).and_then(|draft| {
         let mut state = onomondo.lock();
         let organisation = state.organisation(&caller.0.organisation);
         let present = reached(organisation, &name, &caller.0, &switches)?;
@@ -196,11 +196,10 @@ fn rename_sims(
     switches: &Answered,
 ) -> Result<(), Refusal> {
     match switches.choice() {
-        RenameWithSims::Stay => {}
         RenameWithSims::Refused if organisation.sims_of(from) > 0 => {
             return Err(Refusal::forbidden("this connector is still mapped to some SIMs"));
         }
-        RenameWithSims::Refused => {}
+        RenameWithSims::Stay | RenameWithSims::Refused => {}
         RenameWithSims::Follow => {
             let mapped = organisation.sims.values_mut().filter(|sim| sim.connector.as_deref() == Some(from));
             mapped.for_each(|sim| sim.connector = Some(to.to_owned()));

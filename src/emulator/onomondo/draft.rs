@@ -29,9 +29,21 @@ pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Val
         .map_err(|_| Refusal::invalid("invalid_json", "the body has to be a JSON object"))
 }
 
-/// What a connector's body says. Members that no document names are ignored.
-pub(super) fn draft(headers: &HeaderMap, body: &[u8]) -> Result<Draft, Refusal> {
-    let mut members = object(headers, body)?;
+/// What the body of a POST says. Members that no document names are ignored.
+pub(super) fn of_post(headers: &HeaderMap, body: &[u8]) -> Result<Draft, Refusal> {
+    draft(object(headers, body)?)
+}
+
+/// What the body of a PATCH says: there, other than in a POST, tags are not nullable.
+pub(super) fn of_patch(headers: &HeaderMap, body: &[u8]) -> Result<Draft, Refusal> {
+    let members = object(headers, body)?;
+    if members.get("tags").is_some_and(Value::is_null) {
+        return Err(Refusal::invalid("invalid_tags", "tags has to be an array of tag ids"));
+    }
+    draft(members)
+}
+
+fn draft(mut members: Map<String, Value>) -> Result<Draft, Refusal> {
     Ok(Draft {
         name: members.remove("name").map(name).transpose()?,
         type_name: members.remove("type").map(type_name).transpose()?,
@@ -101,7 +113,7 @@ fn rule(value: &Value) -> Result<Value, Refusal> {
         rule.insert("ip".to_owned(), ip.clone());
     }
     if let Some(port) = value.get("port").filter(|_| protocol != "icmp") {
-        if !port.is_null() && !port.as_u64().is_some_and(|port| port <= 65535) {
+        if !port.is_null() && port.as_u64().is_none_or(|port| port > 65535) {
             return Err(wrong("port has to be 0 to 65535 or null"));
         }
         rule.insert("port".to_owned(), port.clone());

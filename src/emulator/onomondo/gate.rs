@@ -45,7 +45,7 @@ pub(super) fn key_of<'a>(headers: &HeaderMap, switches: &Answered, state: &'a On
         (AuthorizationScheme::Bearer | AuthorizationScheme::Both, Some((_, key))) => key,
         _ => return None,
     };
-    state.keys.iter().find(|known| known.key == key)
+    state.keys.iter().find(|known| known.text == key)
 }
 
 /// Lets a request with a known key pass while its organisation has requests left.

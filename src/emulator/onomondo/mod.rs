@@ -2,6 +2,7 @@
 
 mod change;
 mod connectors;
+mod document;
 mod draft;
 mod editing;
 mod gate;
@@ -104,11 +105,11 @@ impl Vendor for Onomondo {
     }
 
     fn state(&self) -> Value {
-        editing::state(&self.lock())
+        document::state(&self.lock())
     }
 
     fn restore(&self, state: &Value) -> Result<(), String> {
-        let restored = editing::restored(self, state)?;
+        let restored = document::restored(self, state)?;
         *self.lock() = restored;
         Ok(())
     }

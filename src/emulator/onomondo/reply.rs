@@ -1,4 +1,4 @@
-//! How a connector reads: in the list, in the answer to a write, and in the control API.
+//! How a connector reads in the list and in the answer to a write.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -203,31 +203,4 @@ impl HostNormalisation {
             }
         }
     }
-}
-
-/// A connector as the control API shows it and takes it: the list's form with identifiers, with tags as UUIDs, and with
-/// the digest of each secret.
-pub(super) fn plain(connector: &Connector) -> Value {
-    let meta = connector.secrets.iter().map(|(name, secret)| {
-        let mut shown =
-            json!({ "is_set": secret.is_set, "last_updated_at": with_milliseconds(secret.last_updated_at) });
-        if let Some(digest) = &secret.digest {
-            shown["sha256"] = json!(digest);
-        }
-        (name.clone(), shown)
-    });
-    let mut shown = json!({
-        "id": connector.id,
-        "uuid": connector.uuid,
-        "name": connector.name,
-        "type": connector.type_name,
-        "passthrough": connector.passthrough,
-        "tags": connector.tags,
-        "options": connector.options,
-        "meta": meta.collect::<Map<_, _>>(),
-    });
-    if let Value::Object(members) = &mut shown {
-        members.extend(connector.further.clone());
-    }
-    shown
 }

@@ -11,7 +11,7 @@ use crate::emulator::{DEFAULT_API_KEY, DEFAULT_ORGANISATION};
 /// The id of the first organisation, as the PATCH example shows it.
 const FIRST_ORGANISATION: u64 = 2;
 /// The window of the rate limit.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Onomondos {
@@ -32,7 +32,8 @@ pub(super) struct Organisation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Key {
-    pub(super) key: String,
+    #[serde(rename = "key")]
+    pub(super) text: String,
     pub(super) organisation: String,
     /// UUIDs of tags: the key reaches only connectors that have one of them. None: every connector.
     #[serde(default)]
@@ -96,7 +97,7 @@ impl Onomondos {
         for (key, organisation) in keys {
             state.organisation(organisation);
             state.keys.push(Key {
-                key: key.clone(),
+                text: key.clone(),
                 organisation: organisation.clone(),
                 tags: Vec::new(),
                 read_only: false,

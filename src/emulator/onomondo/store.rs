@@ -61,6 +61,10 @@ impl Store {
         self.names.get(name)?.first().and_then(|id| self.connectors.get(id))
     }
 
+    pub(super) fn holds(&self, id: u64) -> bool {
+        self.connectors.contains_key(&id)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connector>> {
         self.connectors.values()
     }
