@@ -27,6 +27,7 @@ pub fn parse(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
 

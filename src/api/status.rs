@@ -25,6 +25,8 @@ pub fn shortened(text: &str) -> String {
 /// Status of a connector; `R` is what is shown of the vendor's object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+// Derived, the bound would ask `Default` of `R` too.
+#[serde(bound(deserialize = "R: serde::de::DeserializeOwned"))]
 pub struct ConnectorStatus<R> {
     /// The generation of the spec that this status speaks of. -1: the operator has not seen the object yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,3 +1,4 @@
-//! Stub.
+//! The commands, one file each.
 
 pub mod crds;
+pub mod run;

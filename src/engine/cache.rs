@@ -166,7 +166,8 @@ mod tests {
         assert!(!cache.is_ready());
         listed(&mut cache, &[thing("same", "1", 1), thing("changed", "1", 1), thing("gone", "1", 1)]);
         assert!(cache.is_ready());
-        let told = listed(&mut cache, &[thing("same", "5", 1), thing("changed", "6", 2), thing("new", "7", 1)]);
+        let told =
+            listed(&mut cache, &[thing("same", "5", 1), thing("changed", "6", 2), thing("new", "7", 1)]);
         assert_eq!(
             told,
             [Told::Gone(key("gone")), Told::Changed(key("changed")), Told::Changed(key("new"))],

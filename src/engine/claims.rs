@@ -74,7 +74,11 @@ pub struct Stakes {
 
 impl Stakes {
     /// Sets all stakes of a connector. Returns the other connectors for which the winner changed.
-    pub fn set(&mut self, connector: &ObjectKey, stakes: Vec<(String, Identity, Stake)>) -> BTreeSet<ObjectKey> {
+    pub fn set(
+        &mut self,
+        connector: &ObjectKey,
+        stakes: &[(String, Identity, Stake)],
+    ) -> BTreeSet<ObjectKey> {
         let places: BTreeSet<(String, Identity)> =
             stakes.iter().map(|(remote, identity, _)| (remote.clone(), identity.clone())).collect();
         let before = self.by_connector.remove(connector).unwrap_or_default();
@@ -84,10 +88,14 @@ impl Stakes {
             if let Some(at_place) = self.by_identity.get_mut(place) {
                 at_place.remove(connector);
             }
-            for (_, _, stake) in stakes.iter().filter(|(remote, identity, _)| (remote, identity) == (&place.0, &place.1)) {
+            for (_, _, stake) in
+                stakes.iter().filter(|(remote, identity, _)| (remote, identity) == (&place.0, &place.1))
+            {
                 self.by_identity.entry(place.clone()).or_default().insert(connector.clone(), stake.clone());
             }
-            if self.winner_at(place).map(|stake| &stake.connector) != winner_before.as_ref().map(|stake| &stake.connector) {
+            if self.winner_at(place).map(|stake| &stake.connector)
+                != winner_before.as_ref().map(|stake| &stake.connector)
+            {
                 wake.extend(self.by_identity.get(place).into_iter().flat_map(BTreeMap::keys).cloned());
             }
             if self.by_identity.get(place).is_some_and(BTreeMap::is_empty) {
@@ -131,7 +139,7 @@ mod tests {
     }
 
     fn set(stakes: &mut Stakes, identity: &str, stake: Stake) -> BTreeSet<ObjectKey> {
-        stakes.set(&stake.connector.clone(), vec![("remote".into(), identity.into(), stake)])
+        stakes.set(&stake.connector.clone(), &[("remote".into(), identity.into(), stake)])
     }
 
     fn winner(stakes: &Stakes, identity: &str) -> Option<String> {
@@ -144,7 +152,11 @@ mod tests {
         let annotation = Claim::new(&key, "uid-1", "host", "plant-a").annotation();
         assert_eq!(Claim::read(&key, "uid-1", &annotation).map(|claim| claim.name), Some("plant-a".into()));
         assert_eq!(Claim::read(&key, "uid-2", &annotation), None, "copied to another object");
-        assert_eq!(Claim::read(&key, "uid-1", &annotation.replace("plant-a", "plant-b")), None, "another name");
+        assert_eq!(
+            Claim::read(&key, "uid-1", &annotation.replace("plant-a", "plant-b")),
+            None,
+            "another name"
+        );
         let other = FingerprintKey::new(&[2; KEY_LENGTH]);
         assert_eq!(Claim::read(&other, "uid-1", &annotation), None, "restored into another installation");
         assert_eq!(Claim::read(&key, "uid-1", "{}"), None);
@@ -166,7 +178,7 @@ mod tests {
         let mut stakes = Stakes::default();
         set(&mut stakes, "plant-a", stake("old", "2026-01", true, true));
         set(&mut stakes, "plant-a", stake("young", "2026-02", false, true));
-        let woken = stakes.set(&ObjectKey::new("ns", "old"), Vec::new());
+        let woken = stakes.set(&ObjectKey::new("ns", "old"), &[]);
         assert_eq!(woken, [ObjectKey::new("ns", "young")].into());
         assert_eq!(winner(&stakes, "plant-a"), Some("young".into()));
     }

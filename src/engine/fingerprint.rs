@@ -27,15 +27,19 @@ impl FingerprintKey {
 
     /// The fingerprint of an account's credential.
     pub fn of_credential(&self, uid: &str, credential: &[SecretString]) -> String {
-        let parts: Vec<&str> =
-            ["credential", uid].into_iter().chain(credential.iter().map(ExposeSecret::expose_secret)).collect();
+        let parts: Vec<&str> = ["credential", uid]
+            .into_iter()
+            .chain(credential.iter().map(ExposeSecret::expose_secret))
+            .collect();
         format!("hmac:{}", self.hex(&parts))
     }
 
     /// What accounts that may share a snapshot have in common.
     pub fn of_remote(&self, endpoint: &str, scope: &str, credential: &[SecretString]) -> String {
-        let parts: Vec<&str> =
-            ["remote", endpoint, scope].into_iter().chain(credential.iter().map(ExposeSecret::expose_secret)).collect();
+        let parts: Vec<&str> = ["remote", endpoint, scope]
+            .into_iter()
+            .chain(credential.iter().map(ExposeSecret::expose_secret))
+            .collect();
         self.hex(&parts)
     }
 
@@ -51,7 +55,7 @@ impl FingerprintKey {
     }
 
     fn hex(&self, parts: &[&str]) -> String {
-        hmac::sign(&self.0, &framed(parts)).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(hmac::sign(&self.0, &framed(parts)).as_ref())
     }
 }
 
@@ -70,8 +74,18 @@ fn framed(parts: &[&str]) -> Vec<u8> {
     bytes
 }
 
+/// Bytes as lower-case hexadecimal digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

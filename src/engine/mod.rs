@@ -1,5 +1,30 @@
-//! Stub.
+//! The engine: knows Kubernetes, knows no vendor.
+//!
+//! One [`run::Controller`] serves one vendor through the [`vendor::Vendor`] trait: feeds and lists wake objects in the
+//! [`queue`], and a pass over one ([`reconcile`], [`cleanup`], [`accounts`]) dereferences, [plans](plan), acts and reports.
 
+pub mod accounts;
+pub mod act;
+pub mod cache;
+pub mod claims;
+pub mod cleanup;
+pub mod context;
+pub mod convergence;
+pub mod dereference;
 pub mod events;
+pub mod fingerprint;
+pub mod kubernetes;
 pub mod kubernetes_error;
 pub mod lease;
+pub mod object;
+pub mod plan;
+pub mod queue;
+pub mod reconcile;
+pub mod report;
+pub mod run;
+pub mod secrets;
+pub mod shrink;
+pub mod start;
+pub mod status;
+pub mod vendor;
+pub mod watch;

@@ -116,7 +116,8 @@ impl<K: Kind> Object<K> {
 
     /// The value of the annotation that asks for a pass: ours, else Flux's.
     pub fn requested_at(&self) -> Option<&str> {
-        self.annotation(api::RECONCILE_AT_ANNOTATION).or_else(|| self.annotation(api::FLUX_REQUESTED_AT_ANNOTATION))
+        self.annotation(api::RECONCILE_AT_ANNOTATION)
+            .or_else(|| self.annotation(api::FLUX_REQUESTED_AT_ANNOTATION))
     }
 
     /// What an event about it refers to.

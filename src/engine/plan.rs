@@ -124,7 +124,7 @@ pub struct SecretFacts {
 }
 
 /// A write-only value that the spec declares.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Declared {
     /// Its path in a [`Change`].
     pub path: &'static str,
@@ -158,12 +158,10 @@ pub struct Facts<'a, V: Vendor> {
     pub secrets: &'a SecretFacts,
     /// A list that proves absence was sent at this moment or later.
     pub absence_from: Instant,
-    /// What was written in vain.
-    pub convergence: &'a Convergence,
 }
 
-/// Decides what to do.
-pub fn plan<V: Vendor>(facts: &Facts<'_, V>) -> Plan {
+/// Decides what to do. `convergence` knows what was written in vain.
+pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan {
     if facts.snapshot.lists() == 0 {
         return Plan::Wait(Waiting::ForList);
     }
@@ -172,9 +170,9 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>) -> Plan {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
     }
     match facts.locate() {
-        Located::Here(identity, bond) => facts.plan_for_existing(identity, bond),
-        Located::Lost(identity) => facts.plan_for_lost(identity),
-        Located::Nowhere => facts.plan_for_absent(),
+        Located::Here(identity, bond) => facts.plan_for_existing(identity, bond, convergence),
+        Located::Lost(identity) => facts.plan_for_lost(identity, convergence),
+        Located::Nowhere => facts.plan_for_absent(convergence),
     }
 }
 
@@ -214,7 +212,7 @@ impl<V: Vendor> Facts<'_, V> {
         }
     }
 
-    fn plan_for_existing(&self, identity: Identity, bond: Bond) -> Plan {
+    fn plan_for_existing(&self, identity: Identity, bond: Bond, convergence: &Convergence) -> Plan {
         let Some(entry) = self.snapshot.get(identity.as_str()) else { return Plan::Wait(Waiting::ForList) };
         if entry.copies > 1 && self.policy == ManagementPolicy::Manage {
             return Plan::Blocked(Blocked::Ambiguous(identity, entry.copies));
@@ -234,7 +232,7 @@ impl<V: Vendor> Facts<'_, V> {
         if changes.is_empty() {
             return Plan::InSync { identity, bond };
         }
-        self.plan_update(permit, identity, bond, entry, changes)
+        self.plan_update(permit, identity, bond, (entry, changes), convergence)
     }
 
     fn plan_update(
@@ -242,15 +240,15 @@ impl<V: Vendor> Facts<'_, V> {
         permit: WritePermit,
         identity: Identity,
         bond: Bond,
-        entry: &Entry<V::Item>,
-        changes: Vec<Change>,
+        (entry, changes): (&Entry<V::Item>, Vec<Change>),
+        convergence: &Convergence,
     ) -> Plan {
         let rename_to = V::renames(self.spec, &self.me.name, &identity);
         if let Some(taken) = rename_to.as_ref().filter(|new| self.snapshot.get(new.as_str()).is_some()) {
             return Plan::Blocked(Blocked::NameTaken(taken.clone()));
         }
         let (stuck, changes): (Vec<Change>, Vec<Change>) =
-            changes.into_iter().partition(|change| self.convergence.is_stuck(change));
+            changes.into_iter().partition(|change| convergence.is_stuck(change));
         if changes.is_empty() {
             return Plan::Blocked(Blocked::NotConverging(stuck));
         }
@@ -261,7 +259,7 @@ impl<V: Vendor> Facts<'_, V> {
         Plan::Update(Update { permit, identity, bond, changes, rename_to })
     }
 
-    fn plan_for_lost(&self, identity: Identity) -> Plan {
+    fn plan_for_lost(&self, identity: Identity, convergence: &Convergence) -> Plan {
         let Some(permit) = WritePermit::of(self.policy) else {
             return Plan::Shown { identity: None, changes: Vec::new() };
         };
@@ -272,10 +270,10 @@ impl<V: Vendor> Facts<'_, V> {
         if !proven {
             return Plan::Wait(Waiting::ForAbsence(identity, self.absence_from));
         }
-        if self.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent() }
+        if self.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent(convergence) }
     }
 
-    fn plan_for_absent(&self) -> Plan {
+    fn plan_for_absent(&self, convergence: &Convergence) -> Plan {
         // An unproven claim on another name would be lost with the one that replaces it; `locate` has seen to that.
         let Some(permit) = WritePermit::of(self.policy) else {
             return Plan::Shown { identity: None, changes: Vec::new() };
@@ -284,11 +282,18 @@ impl<V: Vendor> Facts<'_, V> {
             WhenAbsent::Create if V::find(self.spec, &self.me.name, self.snapshot).is_some() => {
                 // The claim was on an older name of the spec, and the new one exists already.
                 let wanted = V::wanted(self.spec, &self.me.name);
-                self.plan_for_existing(wanted, Bond::Adopted)
+                self.plan_for_existing(wanted, Bond::Adopted, convergence)
             }
             WhenAbsent::Create => Plan::Create(permit),
             wait @ WhenAbsent::WaitFor { .. } => Plan::Wait(Waiting::ForRegistration(wait)),
         }
+    }
+
+    /// What differs at the object that is there, and the number of the list that showed it (0: our own write's echo).
+    pub fn sight(&self) -> Option<(Vec<Change>, u64)> {
+        let Located::Here(identity, _) = self.locate() else { return None };
+        let entry = self.snapshot.get(identity.as_str())?;
+        Some((self.changes(entry), entry.listed_in))
     }
 
     /// Everything that differs from the declaration.
@@ -326,7 +331,8 @@ pub fn secret_differences(
     seen: &BTreeMap<String, SecretState>,
 ) -> Vec<(&'static str, SecretDifference)> {
     let difference = |field: &str, declared: &Declared| {
-        let is_declared = |recorded: &&SecretStatus| recorded.fingerprint.as_ref() == Some(&declared.fingerprint);
+        let is_declared =
+            |recorded: &&SecretStatus| recorded.fingerprint.as_ref() == Some(&declared.fingerprint);
         let recorded = facts.recorded.get(field).filter(is_declared);
         let Some(recorded) = recorded else { return Some(SecretDifference::Undelivered) };
         let seen = seen.get(field)?;
@@ -337,6 +343,8 @@ pub fn secret_differences(
     facts
         .declared
         .iter()
-        .filter_map(|(field, declared)| difference(field, declared).map(|difference| (declared.path, difference)))
+        .filter_map(|(field, declared)| {
+            difference(field, declared).map(|difference| (declared.path, difference))
+        })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! The watch brings metadata, and even that is dropped at once but for the version of Secrets that somebody refers to. A value lives only as long as
 //! the pass that read it. No Secret of another namespace than the referring object's is ever read.
 
+use super::cache::Scope;
 use super::object::{ObjectKey, key_of};
 use super::run::Key;
 use k8s_openapi::api::core::v1::Secret;
@@ -42,7 +43,7 @@ pub struct SecretIndex {
     users: BTreeMap<ObjectKey, BTreeSet<Key>>,
     uses: BTreeMap<Key, BTreeSet<ObjectKey>>,
     read: BTreeMap<ObjectKey, Option<String>>,
-    incoming: BTreeMap<Option<String>, BTreeMap<ObjectKey, Option<String>>>,
+    incoming: BTreeMap<Scope, BTreeMap<ObjectKey, Option<String>>>,
 }
 
 impl SecretIndex {
@@ -73,7 +74,7 @@ impl SecretIndex {
     }
 
     /// Takes in an event of the feed over `scope`, and says who has to look again.
-    pub fn take(&mut self, scope: &Option<String>, event: Event<PartialObjectMeta<Secret>>) -> BTreeSet<Key> {
+    pub fn take(&mut self, scope: &Scope, event: Event<PartialObjectMeta<Secret>>) -> BTreeSet<Key> {
         match event {
             Event::Init => {
                 self.incoming.insert(scope.clone(), BTreeMap::new());
@@ -82,17 +83,22 @@ impl SecretIndex {
             Event::InitApply(secret) => {
                 let key = key_of(&secret.metadata);
                 if self.users.contains_key(&key) {
-                    self.incoming.entry(scope.clone()).or_default().insert(key, secret.metadata.resource_version);
+                    self.incoming
+                        .entry(scope.clone())
+                        .or_default()
+                        .insert(key, secret.metadata.resource_version);
                 }
                 BTreeSet::new()
             }
             Event::InitDone => self.relisted(scope),
-            Event::Apply(secret) => self.moved(&key_of(&secret.metadata), secret.metadata.resource_version.as_ref()),
+            Event::Apply(secret) => {
+                self.moved(&key_of(&secret.metadata), secret.metadata.resource_version.as_ref())
+            }
             Event::Delete(secret) => self.moved(&key_of(&secret.metadata), None),
         }
     }
 
-    fn relisted(&mut self, scope: &Option<String>) -> BTreeSet<Key> {
+    fn relisted(&mut self, scope: &Scope) -> BTreeSet<Key> {
         let incoming = self.incoming.remove(scope).unwrap_or_default();
         let known: Vec<ObjectKey> = self
             .read

@@ -110,7 +110,8 @@ pub fn conditions(
             reason: reason.to_owned(),
             message: shortened(message),
             observed_generation: Some(generation),
-            last_transition_time: same.map_or_else(|| Time(now), |condition| condition.last_transition_time.clone()),
+            last_transition_time: same
+                .map_or_else(|| Time(now), |condition| condition.last_transition_time.clone()),
         }
     };
     let mut conditions = vec![condition("Ready", verdict.ready, verdict.reason, &verdict.message)];
@@ -121,7 +122,9 @@ pub fn conditions(
         }
         Progress::Stalled => conditions.push(condition("Stalled", "True", verdict.reason, &verdict.message)),
     }
-    conditions.extend(further.iter().map(|(kind, status, reason, message)| condition(kind, status, reason, message)));
+    conditions.extend(
+        further.iter().map(|(kind, status, reason, message)| condition(kind, status, reason, message)),
+    );
     conditions
 }
 
@@ -161,7 +164,10 @@ mod tests {
                 Verdict::retrying("RateLimited", "x"),
                 vec!["Ready=False RateLimited", "Reconciling=True ProgressingWithRetry"],
             ),
-            (Verdict::stalled("InvalidSpec", "x"), vec!["Ready=False InvalidSpec", "Stalled=True InvalidSpec"]),
+            (
+                Verdict::stalled("InvalidSpec", "x"),
+                vec!["Ready=False InvalidSpec", "Stalled=True InvalidSpec"],
+            ),
             (
                 Verdict::dependency("False", "SecretNotFound", "x"),
                 vec!["Ready=False SecretNotFound", "Reconciling=True DependencyNotReady"],

@@ -135,7 +135,11 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     fn wanted(spec: &Self::ConnectorSpec, object_name: &str) -> Identity;
 
     /// The object of the snapshot that the spec means, for one that has no recorded identity.
-    fn find(spec: &Self::ConnectorSpec, object_name: &str, snapshot: &Snapshot<Self::Item>) -> Option<Identity> {
+    fn find(
+        spec: &Self::ConnectorSpec,
+        object_name: &str,
+        snapshot: &Snapshot<Self::Item>,
+    ) -> Option<Identity> {
         let wanted = Self::wanted(spec, object_name);
         snapshot.get(wanted.as_str()).map(|_| wanted)
     }
@@ -145,8 +149,8 @@ pub trait Vendor: Sized + Send + Sync + 'static {
         Some(Self::wanted(spec, object_name)).filter(|wanted| wanted != identity)
     }
 
-    /// What `status.remote` shows of an object.
-    fn remote(item: &Self::Item) -> Self::Remote;
+    /// What `status.remote` shows of an object. What the vendor does not tell every time is kept from `before`, which shows the same object.
+    fn remote(item: &Self::Item, before: Option<&Self::Remote>) -> Self::Remote;
 
     /// The identity that `status.remote` holds.
     fn recorded(remote: &Self::Remote) -> Identity;
@@ -163,6 +167,11 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// Whether a write-only value that was changed at the vendor is written again.
     fn overwrites_secret_drift(_spec: &Self::ConnectorSpec) -> bool {
         true
+    }
+
+    /// Whether an update of `changes` sends the declared write-only values along.
+    fn sends_secrets(changes: &[Change]) -> bool {
+        changes.iter().any(|change| change.secret)
     }
 
     /// Write-only values that `changes` might clear, because the spec does not declare them.

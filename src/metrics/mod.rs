@@ -248,6 +248,13 @@ impl Metrics {
         self.0.snapshots.taken(vendor, account, objects, unmanaged);
     }
 
+    /// The list was read again and has not changed.
+    pub fn snapshot_refreshed(&self, vendor: &'static str, accounts: impl Iterator<Item = String>) {
+        for account in accounts {
+            self.0.snapshots.refreshed(vendor, &account);
+        }
+    }
+
     /// The account is gone, so its lines go, too.
     pub fn account_removed(&self, vendor: &'static str, account: &str) {
         self.0.snapshots.removed(vendor, account);

@@ -27,6 +27,12 @@ impl Snapshots {
         self.lock().insert((vendor, account.to_owned()), snapshot);
     }
 
+    pub(super) fn refreshed(&self, vendor: &'static str, account: &str) {
+        if let Some(snapshot) = self.lock().get_mut(&(vendor, account.to_owned())) {
+            snapshot.at = Instant::now();
+        }
+    }
+
     pub(super) fn removed(&self, vendor: &'static str, account: &str) {
         self.lock().remove(&(vendor, account.to_owned()));
     }

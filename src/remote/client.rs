@@ -24,31 +24,35 @@ use url::Url;
 /// Told of every finished call: operation, status (0 where there was none), time taken.
 pub type Observer = Arc<dyn Fn(&'static str, u16, Duration) + Send + Sync>;
 
-/// What a client needs to know of its account.
+/// What a client is made of, before it has a credential.
 #[derive(Clone)]
-pub struct ClientSettings {
-    /// The vendor's base URL, without a trailing slash.
+pub struct Connection {
+    /// The way to the vendor.
+    pub transport: Transport,
+    /// The vendor's base URL.
     pub endpoint: Url,
     /// The most bytes that a list may have.
     pub list_limit: usize,
+    /// The budget to begin with.
+    pub requests_per_minute: u32,
+    /// Told of every finished call.
+    pub observer: Observer,
 }
 
 /// The HTTP side of one vendor account.
 #[derive(Clone)]
 pub struct Client {
-    transport: Transport,
-    settings: ClientSettings,
+    connection: Connection,
     budget: SharedBudget,
     request_timeout: Arc<AtomicU64>,
     authorization: HeaderValue,
-    observer: Observer,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Client")
-            .field("endpoint", &self.settings.endpoint.as_str())
+            .field("endpoint", &self.connection.endpoint.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -149,16 +153,10 @@ impl Response {
 
 impl Client {
     /// A client that sends `authorization` with every call.
-    pub fn new(
-        transport: Transport,
-        settings: ClientSettings,
-        budget: SharedBudget,
-        mut authorization: HeaderValue,
-        observer: Observer,
-    ) -> Self {
+    pub fn new(connection: Connection, mut authorization: HeaderValue) -> Self {
         authorization.set_sensitive(true);
-        let request_timeout = Arc::new(AtomicU64::new(30_000));
-        Self { transport, settings, budget, request_timeout, authorization, observer }
+        let budget = SharedBudget::new(connection.requests_per_minute);
+        Self { connection, budget, request_timeout: Arc::new(AtomicU64::new(30_000)), authorization }
     }
 
     /// The account's budget.
@@ -192,14 +190,15 @@ impl Client {
             Ok(response) => response.status.as_u16(),
             Err(_) => 0,
         };
-        (self.observer)(operation, status, started.elapsed());
+        (self.connection.observer)(operation, status, started.elapsed());
         result
     }
 
     async fn exchange(&self, call: Call) -> Result<Response, RemoteError> {
-        let limit = call.limit.unwrap_or(self.settings.list_limit);
+        let limit = call.limit.unwrap_or(self.connection.list_limit);
         let request = self.request(call)?;
-        let answer = self.transport.clone().oneshot(request).await.map_err(|error| unreachable(&*error))?;
+        let answer =
+            self.connection.transport.clone().oneshot(request).await.map_err(|error| unreachable(&*error))?;
         let (parts, body) = answer.into_parts();
         self.observe_rate(parts.status, &parts.headers);
         let body = read(body, limit).await?;
@@ -212,7 +211,7 @@ impl Client {
     }
 
     fn request(&self, call: Call) -> Result<http::Request<Bytes>, RemoteError> {
-        let mut url = self.settings.endpoint.as_str().trim_end_matches('/').to_owned();
+        let mut url = self.connection.endpoint.as_str().trim_end_matches('/').to_owned();
         for segment in &call.path {
             url.push('/');
             url.extend(utf8_percent_encode(segment, PATH_SEGMENT));

@@ -12,7 +12,7 @@ mod snapshot;
 mod transport;
 
 pub use budget::{Budget, Class, Grant, SharedBudget};
-pub use client::{Call, Client, ClientSettings, Observer, Response};
+pub use client::{Call, Client, Connection, Observer, Response};
 pub use errors::{Disposition, RemoteError};
 pub use reflector::{Health, Reflector, ReflectorEvent, Source};
 pub use schedule::{Refresh, Schedule};

@@ -6,4 +6,11 @@
 mod support;
 
 mod generated;
+mod mechanical;
+mod refused;
 mod samples;
+mod schema;
+mod server;
+mod spoil;
+mod types;
+mod well_formed;

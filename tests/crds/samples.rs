@@ -3,8 +3,15 @@
 
 use std::fs;
 
+use connector_operator::api::schema::definitions;
+use serde_json::json;
+
+use crate::server::Server;
+use crate::spoil::good_object;
 use crate::support::control_plane::ControlPlane;
+use crate::support::process::Run;
 use crate::support::tools::repository;
+use crate::support::yaml::documents_of_file;
 
 /// Runs kubectl, which has to succeed without a warning, and gives what it printed.
 fn kubectl<S: AsRef<str>>(plane: &ControlPlane, arguments: &[S]) -> String {
@@ -33,13 +40,20 @@ fn apply(plane: &ControlPlane, files: &[String], manner: &[&str]) -> String {
     kubectl(plane, &[&["apply", "--warnings-as-errors"], manner, &files].concat())
 }
 
+/// They are created anew, in a group of their own: the API server is silent about what it holds already.
 #[tokio::test]
-async fn the_definitions_are_accepted_without_a_warning() {
+async fn the_definitions_are_created_without_a_warning() {
     let plane = ControlPlane::shared().await;
-    let crds = repository().join("crds").to_string_lossy().into_owned();
-    let apply = ["apply", "--dry-run=server", "--warnings-as-errors", "-f", &crds];
-    kubectl(plane, &apply);
-    kubectl(plane, &[&apply[..], &["--server-side", "--force-conflicts"]].concat());
+    for definition in definitions().expect("the definitions serialise") {
+        let text =
+            definition.document.to_string().replace("connector-operator.io", "anew.connector-operator.io");
+        let copy = Run::current().folder().join(format!("{}.json", definition.file));
+        fs::write(&copy, text).expect("the copy can be written");
+        for manner in [&["create"][..], &["apply", "--server-side"]] {
+            let create = ["--dry-run=server", "--warnings-as-errors", "-f", &copy.to_string_lossy()];
+            kubectl(plane, &[manner, &create].concat());
+        }
+    }
 }
 
 #[tokio::test]
@@ -58,8 +72,7 @@ async fn the_samples_are_accepted_and_a_second_apply_changes_nothing() {
     let versions = || {
         let path =
             "-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}";
-        let kinds = "connectors,connectoraccounts";
-        kubectl(plane, &["get", kinds, "--all-namespaces", path])
+        kubectl(plane, &[&["get".to_owned(), path.to_owned()], &objects[..]].concat())
     };
     let on_server = ["--server-side", "--field-manager=gitops", "--force-conflicts"];
     apply(plane, &objects, &on_server);
@@ -67,4 +80,34 @@ async fn the_samples_are_accepted_and_a_second_apply_changes_nothing() {
     apply(plane, &objects, &on_server);
     assert_eq!(versions(), before, "the second apply on the server wrote something");
     assert_eq!(before.lines().count(), 9, "{before}");
+}
+
+#[tokio::test]
+async fn connectors_are_found_by_category_short_name_and_field() {
+    let plane = ControlPlane::shared().await;
+    kubectl(plane, &["create", "namespace", "found"]);
+    for file in ["onomondo-connector-tls", "onomondo-connector-https", "omf-connection"] {
+        let sample = repository().join(format!("deploy/samples/{file}.yaml"));
+        let mut object = documents_of_file(&sample).remove(0);
+        object["metadata"]["namespace"] = json!("found");
+        let copy = Run::current().folder().join(format!("{file}.json"));
+        fs::write(&copy, object.to_string()).expect("the copy can be written");
+        kubectl(plane, &["create", "-f", &copy.to_string_lossy()]);
+    }
+    let all = kubectl(plane, &["get", "connectors", "--namespace=found", "--output=name"]);
+    assert_eq!(all.lines().count(), 3, "{all}");
+    let tls = kubectl(plane, &["get", "onoc", "--namespace=found", "--field-selector=spec.type=tls"]);
+    let words: Vec<Vec<&str>> = tls.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["NAME", "READY", "REASON", "TYPE", "REMOTE", "AGE"], "{tls}");
+    assert_eq!(words[1][..2], ["plant-a", "tls"], "{tls}");
+    assert_eq!(words.len(), 2, "{tls}");
+}
+
+#[tokio::test]
+async fn a_connection_of_ten_thousand_clients_is_within_the_cost_limits_of_its_rules() {
+    let server = Server::new().await;
+    let mut connection = good_object("OmfConnection", "spec.clientIds");
+    connection["spec"]["clientIds"] =
+        (0..10_000).map(|index| json!(format!("d6b178a4-0de5-4c30-8ba7-{index:012}"))).collect();
+    assert_eq!(server.complaints_on_create(&connection).await, []);
 }

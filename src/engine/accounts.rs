@@ -1,0 +1,531 @@
+//! One pass over an account: read its credential, keep its reflector running, say how its listing goes.
+//!
+//! It never writes to the vendor. Its connectors learn of the account through [`AccountView`] and are woken only when that changed.
+
+use super::context::{AccountView, Context, Remote};
+use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
+use super::object::{Object, ObjectKey};
+use super::queue::{Cause, Next};
+use super::report::{announce, timestamp_in};
+use super::run::{Key, Outcome};
+use super::secrets::read;
+use super::shrink::{Guard, Shrunk};
+use super::status::{FurtherCondition, Verdict, conditions, is_same};
+use super::vendor::Vendor;
+use crate::api::{AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus};
+use crate::remote::{Connection, Health, Reflector, RemoteError};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// How often an account is looked at that nobody wakes.
+const LOOK_AGAIN: Duration = Duration::from_mins(30);
+
+/// Reconciles one account.
+pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
+    let Some(account) = context.state().accounts.get(key).cloned() else { return gone(context, key) };
+    let mut pass = Pass { context, key, account, credential_fingerprint: None, outcome: Outcome::wait() };
+    match pass.run().await {
+        Ok(()) => pass.outcome,
+        Err(WriteError::Gone) => Outcome::wait(),
+        Err(WriteError::Conflict) => Outcome::soon(),
+        Err(WriteError::Failed(why)) => {
+            tracing::warn!(account = %key, "the account could not be written to: {why}");
+            Outcome::failed()
+        }
+    }
+}
+
+struct Pass<'a, V: Vendor> {
+    context: &'a Arc<Context<V>>,
+    key: &'a ObjectKey,
+    account: Arc<Object<V::Account>>,
+    credential_fingerprint: Option<String>,
+    outcome: Outcome,
+}
+
+/// The account object is no more: what it reached stays known while connectors still need it for their deletes.
+fn gone<V: Vendor>(context: &Context<V>, key: &ObjectKey) -> Outcome {
+    let mut state = context.state();
+    let users: Vec<ObjectKey> = state.users(key).cloned().collect();
+    if let Some(view) = state.views.get_mut(key) {
+        view.usable = false;
+    }
+    if users.is_empty() {
+        state.views.remove(key);
+        release_remotes(&mut state.remotes, key, None);
+    }
+    state.secrets.refer(&Key::Account(key.clone()), BTreeSet::new());
+    context.metrics.account_removed(V::NAME, &key.to_string());
+    Outcome { wake: dependents(users), ..Outcome::wait() }
+}
+
+fn dependents(users: Vec<ObjectKey>) -> Vec<(Key, Cause)> {
+    users.into_iter().map(|user| (Key::Connector(user), Cause::Dependency)).collect()
+}
+
+/// Takes the account off every remote but `keep`; a remote that nobody uses ends.
+fn release_remotes<V: Vendor>(
+    remotes: &mut std::collections::BTreeMap<String, Remote<V>>,
+    account: &ObjectKey,
+    keep: Option<&str>,
+) {
+    remotes.retain(|name, remote| {
+        if keep != Some(name) {
+            remote.accounts.remove(account);
+        }
+        if remote.accounts.is_empty() {
+            remote.task.abort();
+        }
+        !remote.accounts.is_empty()
+    });
+}
+
+impl<V: Vendor> Pass<'_, V> {
+    async fn run(&mut self) -> Result<(), WriteError> {
+        if self.account.is_deleted() && self.let_go().await? {
+            return Ok(());
+        }
+        let spec = match self.account.spec.clone() {
+            Ok(spec) => spec,
+            Err(why) => {
+                return self
+                    .unusable(Verdict::stalled("InvalidSpec", format!("the spec cannot be read: {why}")))
+                    .await;
+            }
+        };
+        if spec.suspend() {
+            return self.suspended().await;
+        }
+        if let Err(verdict) = self.connect(&spec).await {
+            return self.unusable(verdict).await;
+        }
+        self.hold().await?;
+        self.report().await
+    }
+
+    /// Finalizes an account that is being deleted, once no connector needs it. Returns whether it is done.
+    async fn let_go(&mut self) -> Result<bool, WriteError> {
+        if !self.account.has_finalizer() {
+            return Ok(true);
+        }
+        let holders = self.context.state().held_by(self.key, &self.context.key);
+        if !holders.is_empty() {
+            return Ok(false);
+        }
+        self.patch(&MetadataPatch { finalizer: Some(false), claim: None }).await?;
+        Ok(true)
+    }
+
+    /// Puts our finalizer on, once a connector is about to need the account for its delete.
+    async fn hold(&mut self) -> Result<(), WriteError> {
+        let wanted = self.context.state().hold_requested.contains(self.key);
+        if wanted && !self.account.has_finalizer() && !self.account.is_deleted() {
+            self.patch(&MetadataPatch { finalizer: Some(true), claim: None }).await?;
+        }
+        if wanted {
+            self.context.state().hold_requested.remove(self.key);
+            self.wake_users();
+        }
+        Ok(())
+    }
+
+    async fn patch(&mut self, patch: &MetadataPatch) -> Result<(), WriteError> {
+        let patched = patch_metadata(&self.context.client, &self.account, patch).await?;
+        self.context.state().accounts.fold(patched.clone());
+        self.account = Arc::new(patched);
+        Ok(())
+    }
+
+    fn wake_users(&mut self) {
+        let users = self.context.state().users(self.key).cloned().collect();
+        self.outcome.wake.extend(dependents(users));
+    }
+
+    /// Reads the credential and sees that the right reflector runs.
+    async fn connect(&mut self, spec: &V::AccountSpec) -> Result<(), Verdict> {
+        let endpoint = self.endpoint(spec)?;
+        let credential = self.credential(spec).await?;
+        self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
+        let scope = V::scope(spec);
+        let name = self.context.key.of_remote(endpoint.as_str(), &scope, &credential);
+        let settings = &self.context.settings;
+        let mut state = self.context.state();
+        let state = &mut *state;
+        if !state.remotes.contains_key(&name) {
+            let connection = self.connection(spec, endpoint);
+            let client = V::connect(spec, &credential, connection)
+                .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))?;
+            let interval = spec.resync_interval().unwrap_or(settings.resync_interval);
+            let reflector = Arc::new(Reflector::new(client, interval, settings.consistency_allowance));
+            let task =
+                tokio::spawn(reflector.clone().run(name.clone(), self.context.listed.clone())).abort_handle();
+            let remote = Remote {
+                reflector,
+                task,
+                accounts: BTreeSet::new(),
+                guard: Guard::default(),
+                told_stale: false,
+                content: None,
+                credential_fingerprints: std::collections::BTreeMap::new(),
+                reported: None,
+            };
+            state.remotes.insert(name.clone(), remote);
+        }
+        release_remotes(&mut state.remotes, self.key, Some(&name));
+        let Some(remote) = state.remotes.get_mut(&name) else { return Ok(()) };
+        remote.accounts.insert(self.key.clone());
+        if let Some(fingerprint) = &self.credential_fingerprint {
+            remote.credential_fingerprints.insert(self.key.clone(), fingerprint.clone());
+        }
+        let reflector = remote.reflector.clone();
+        let view = AccountView { spec: spec.clone(), scope, remote: name, reflector, usable: true };
+        state.settled.insert(self.key.clone());
+        let before = state.views.insert(self.key.clone(), view.clone());
+        let changed = before.as_ref().is_none_or(|before| {
+            before.remote != view.remote
+                || !before.usable
+                || before.scope != view.scope
+                || before.spec != view.spec
+        });
+        apply_settings(state, &view, settings);
+        if changed {
+            let users: Vec<ObjectKey> = state.users(self.key).cloned().collect();
+            for user in &users {
+                let others = state.index(user, &self.context.key);
+                self.outcome.wake.extend(dependents(others.into_iter().collect()));
+            }
+            self.outcome.wake.extend(dependents(users));
+        }
+        Ok(())
+    }
+
+    fn connection(&self, spec: &V::AccountSpec, endpoint: Url) -> Connection {
+        let metrics = self.context.metrics.clone();
+        Connection {
+            transport: self.context.transport.clone(),
+            endpoint,
+            list_limit: self.context.settings.list_size_limit,
+            requests_per_minute: spec.requests_per_minute(),
+            observer: Arc::new(move |operation, status, took| {
+                metrics.api_request_finished(V::NAME, operation, status, took);
+                if status == 429 {
+                    metrics.rate_limited(V::NAME);
+                }
+            }),
+        }
+    }
+
+    /// The endpoint, if the administrator allows it.
+    fn endpoint(&self, spec: &V::AccountSpec) -> Result<Url, Verdict> {
+        let refuse = |why: String| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key));
+        let url = Url::parse(spec.endpoint()).map_err(|_| refuse("spec.endpoint is no URL".into()))?;
+        let settings = &self.context.settings;
+        if url.scheme() != "https" && !(settings.allow_insecure_endpoints && url.scheme() == "http") {
+            return Err(refuse("spec.endpoint has to begin with https://".into()));
+        }
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(refuse("spec.endpoint must be a base URL without user, query and fragment".into()));
+        }
+        if !settings.allowed_hosts.allows(&url) {
+            return Err(refuse(format!(
+                "spec.endpoint goes to a host that the administrator has not allowed; allowed are {} \
+                 (--allowed-hosts, or endpoints.allowedHosts of the chart)",
+                settings.allowed_hosts.list()
+            )));
+        }
+        Ok(url)
+    }
+
+    async fn credential(&self, spec: &V::AccountSpec) -> Result<Vec<SecretString>, Verdict> {
+        let mut credential = Vec::new();
+        let sources = spec.secret_sources();
+        let keys = sources.iter().map(|source| ObjectKey::new(&self.key.namespace, source.name)).collect();
+        self.context.state().secrets.refer(&Key::Account(self.key.clone()), keys);
+        for source in sources {
+            let secret_key = ObjectKey::new(&self.key.namespace, source.name);
+            let missing = |error: &dyn std::fmt::Display| {
+                Verdict::dependency("False", "SecretNotFound", format!("account {}: {error}", self.key))
+            };
+            let secret = read(&self.context.client, &secret_key).await.map_err(|error| missing(&error))?;
+            self.context.state().secrets.was_read(&secret_key, secret.version());
+            credential.push(secret.value(source.key).map_err(|error| missing(&error))?);
+        }
+        Ok(credential)
+    }
+
+    /// The account cannot be used: says so, and lets its connectors hear of it.
+    async fn unusable(&mut self, verdict: Verdict) -> Result<(), WriteError> {
+        let news = {
+            let mut state = self.context.state();
+            let first_time = state.settled.insert(self.key.clone());
+            let view = state.views.get_mut(self.key);
+            view.is_some_and(|view| std::mem::replace(&mut view.usable, false)) || first_time
+        };
+        let status = self.status(&verdict, &[]);
+        self.write(&verdict, status).await?;
+        if news {
+            self.wake_users();
+        }
+        self.outcome.next = if self.context.settings.secrets_watch {
+            Next::After(LOOK_AGAIN)
+        } else {
+            Next::After(self.context.settings.resync_interval)
+        };
+        Ok(())
+    }
+
+    /// No call at all while it is suspended.
+    async fn suspended(&mut self) -> Result<(), WriteError> {
+        {
+            let mut state = self.context.state();
+            release_remotes(&mut state.remotes, self.key, None);
+            state.settled.insert(self.key.clone());
+            if let Some(view) = state.views.get_mut(self.key) {
+                view.usable = false;
+            }
+        }
+        self.wake_users();
+        let verdict = Verdict::at_rest("Unknown", "Suspended", "spec.suspend is set: no call is made");
+        let further = ("Suspended", "True", "Suspended", "spec.suspend is set: no call is made".to_owned());
+        let status = self.status(&verdict, &[further]);
+        self.write(&verdict, status).await
+    }
+
+    /// Says how the listing goes.
+    async fn report(&mut self) -> Result<(), WriteError> {
+        let (health, lists, shrunk) = {
+            let state = self.context.state();
+            let Some(remote) = state.views.get(self.key).and_then(|view| state.remotes.get(&view.remote))
+            else {
+                return Ok(());
+            };
+            let lists = remote.reflector.snapshot().lists();
+            (remote.reflector.health(), lists, remote.guard.shrunk().cloned())
+        };
+        if lists == 0 && health.failing.is_none() {
+            // The first list is on its way and will wake this account.
+            return Ok(());
+        }
+        self.watch_the_age(&health);
+        let verdict = match (&health.failing, &shrunk) {
+            (_, _) if self.account.is_deleted() => self.deletion_waits(),
+            (Some(error), _) => listing_failed(self.key, error),
+            (None, Some(shrunk)) => snapshot_shrank(self.key, shrunk),
+            (None, None) => Verdict::succeeded(format!("account {} was read and understood", self.key)),
+        };
+        let believed = health.failing.is_none() && shrunk.is_none();
+        let mut status = self.status(&verdict, &[]);
+        if believed {
+            self.describe_snapshot(&mut status);
+        }
+        self.write(&verdict, status).await
+    }
+
+    fn deletion_waits(&self) -> Verdict {
+        let holders = self.context.state().held_by(self.key, &self.context.key);
+        let some: Vec<String> = holders.iter().take(5).map(ToString::to_string).collect();
+        Verdict::deletion_blocked(format!(
+            "account {} is needed until {} connectors that use it are gone: {}{}",
+            self.key,
+            holders.len(),
+            some.join(", "),
+            if holders.len() > some.len() { ", …" } else { "" },
+        ))
+    }
+
+    /// Wakes the connectors once when the last good list becomes too old, and once when that is over.
+    fn watch_the_age(&mut self, health: &Health) {
+        let stale_at = stale_at(health, self.interval());
+        let now = Instant::now();
+        let told = {
+            let mut state = self.context.state();
+            let Some(view) = state.views.get(self.key) else { return };
+            let name = view.remote.clone();
+            let Some(remote) = state.remotes.get_mut(&name) else { return };
+            let is_stale = health.failing.is_some() && now >= stale_at;
+            std::mem::replace(&mut remote.told_stale, is_stale) != is_stale
+        };
+        if told {
+            self.wake_users();
+        }
+        if health.failing.is_some() && now < stale_at {
+            self.outcome.next = Next::After(stale_at - now);
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        let own = self.account.spec.as_ref().ok().and_then(AccountSpec::resync_interval);
+        own.unwrap_or(self.context.settings.resync_interval)
+    }
+
+    fn describe_snapshot(&self, status: &mut AccountStatus) {
+        let Some((view, content)) = self.view_and_content() else { return };
+        let (objects, unmanaged) = {
+            let state = self.context.state();
+            let snapshot = view.reflector.snapshot();
+            let unmanaged =
+                snapshot.iter().filter(|(identity, _)| !state.stakes.is_held(&view.remote, identity)).count();
+            (snapshot.len(), unmanaged)
+        };
+        self.context.metrics.snapshot_taken(V::NAME, &self.key.to_string(), objects, unmanaged);
+        let counts = (count(objects), count(unmanaged));
+        let unmoved = status
+            .last_snapshot
+            .as_ref()
+            .filter(|last| content.is_none() && (last.objects, last.unmanaged) == counts)
+            .map(|last| last.at.clone());
+        let at = unmoved.or(content).unwrap_or_else(|| timestamp_in(Duration::ZERO));
+        status.last_snapshot = Some(LastSnapshot { objects: counts.0, unmanaged: counts.1, at });
+        status.credential_fingerprint.clone_from(&self.credential_fingerprint);
+    }
+
+    /// The view, and since when this process has known the content; `None` for the first content it saw.
+    fn view_and_content(&self) -> Option<(AccountView<V>, Option<String>)> {
+        let mut state = self.context.state();
+        let view = state.views.get(self.key)?.clone();
+        let remote = state.remotes.get_mut(&view.remote)?;
+        let revision = remote.reflector.snapshot().revision();
+        let moved = remote.content.as_ref().is_some_and(|(known, _)| *known != revision);
+        if moved || remote.content.is_none() {
+            let since = if moved { timestamp_in(Duration::ZERO) } else { String::new() };
+            remote.content = Some((revision, since));
+        }
+        let since = remote.content.as_ref().map(|(_, since)| since.clone()).filter(|since| !since.is_empty());
+        Some((view, since))
+    }
+
+    fn status(&self, verdict: &Verdict, further: &[FurtherCondition]) -> AccountStatus {
+        let before = &self.account.status;
+        let generation = self.account.generation();
+        let held = self.held_until();
+        AccountStatus {
+            observed_generation: Some(generation),
+            conditions: conditions(
+                &before.conditions,
+                verdict,
+                further,
+                generation,
+                k8s_openapi::jiff::Timestamp::now(),
+            ),
+            last_snapshot: before.last_snapshot.clone(),
+            // The moment is only written when it moved by more than a reading of two clocks can differ.
+            rate_limit: held.map(|held_until| match &before.rate_limit {
+                Some(known) if is_about(&known.held_until, &held_until) => known.clone(),
+                _ => RateLimitStatus { held_until },
+            }),
+            credential_fingerprint: before.credential_fingerprint.clone(),
+            last_handled_reconcile_at: self.account.requested_at().map(crate::api::shortened),
+        }
+    }
+
+    fn held_until(&self) -> Option<String> {
+        let state = self.context.state();
+        let view = state.views.get(self.key).filter(|view| view.usable)?;
+        let now = Instant::now();
+        let until = V::http(view.reflector.source()).budget().lock().held_until(now)?;
+        Some(timestamp_in(until - now))
+    }
+
+    async fn write(&mut self, verdict: &Verdict, status: AccountStatus) -> Result<(), WriteError> {
+        if is_same(&self.account.status, &status) {
+            return Ok(());
+        }
+        announce(&self.context.events, &self.account.reference(), &self.account.status.conditions, verdict);
+        let written = apply_status(&self.context.client, &self.account, &status).await?;
+        self.context.state().accounts.fold(written.clone());
+        self.account = Arc::new(written);
+        Ok(())
+    }
+}
+
+/// Where several accounts share a remote, the strictest of them counts.
+fn apply_settings<V: Vendor>(
+    state: &super::context::State<V>,
+    view: &AccountView<V>,
+    settings: &super::context::EngineSettings,
+) {
+    let sharing = || state.views.values().filter(|other| other.remote == view.remote && other.usable);
+    let interval =
+        sharing().map(|other| other.spec.resync_interval().unwrap_or(settings.resync_interval)).min();
+    let timeout =
+        sharing().map(|other| other.spec.request_timeout().unwrap_or(settings.request_timeout)).max();
+    let per_minute = sharing().map(|other| other.spec.requests_per_minute()).min();
+    let http = V::http(view.reflector.source());
+    if let Some(interval) = interval {
+        view.reflector.set_interval(interval);
+    }
+    if let Some(timeout) = timeout {
+        http.set_request_timeout(timeout);
+    }
+    if let Some(per_minute) = per_minute {
+        http.budget().lock().set_per_minute(per_minute);
+    }
+}
+
+/// When the last good list counts as too old to call anything in sync (semantics, 7).
+pub fn stale_at(health: &Health, interval: Duration) -> Instant {
+    health.last_good.unwrap_or(health.started) + (interval * 3).max(Duration::from_mins(5))
+}
+
+fn listing_failed(key: &ObjectKey, error: &RemoteError) -> Verdict {
+    let message = |what: &str| format!("account {key}: {error}{what}");
+    match (error, error.status().map(|status| status.as_u16())) {
+        (RemoteError::TooLarge(_), _) => Verdict::stalled(
+            "ListTooLarge",
+            message("; raise --list-size-limit, or use a key that sees fewer objects"),
+        ),
+        (RemoteError::BudgetSpent(_), _) | (_, Some(429)) => Verdict::retrying("RateLimited", message("")),
+        (_, Some(401)) => Verdict::stalled(
+            "AuthenticationFailed",
+            message(
+                "; correct the credential in the Secret, or authorizationScheme where the account has one",
+            ),
+        ),
+        (_, Some(403)) => {
+            Verdict::stalled("Forbidden", message("; the credential may not list: give it the permission"))
+        }
+        (RemoteError::Status { .. }, Some(300..=499)) => {
+            Verdict::stalled("ListRefused", message("; check spec.endpoint and what it names"))
+        }
+        _ => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),
+    }
+}
+
+fn snapshot_shrank(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
+    let cause = if shrunk.credential_replaced { "since the credential was replaced" } else { "all at once" };
+    let names: Vec<&str> =
+        shrunk.missing.iter().chain(&shrunk.differing).take(5).map(crate::remote::Identity::as_str).collect();
+    Verdict::stalled(
+        "SnapshotShrank",
+        format!(
+            "account {key}: of {} recorded objects {} are missing and {} are others {cause} ({}{}); nothing is written \
+             until they are back. If that is right, accept it: kubectl annotate -n {} {} connector-operator.io/accept-snapshot={}",
+            shrunk.recorded,
+            shrunk.missing.len(),
+            shrunk.differing.len(),
+            names.join(", "),
+            if shrunk.missing.len() + shrunk.differing.len() > names.len() { ", …" } else { "" },
+            key.namespace,
+            key.name,
+            shrunk.hash
+        ),
+    )
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn is_about(known: &str, new: &str) -> bool {
+    let (Ok(known), Ok(new)) = (known.parse::<Timestamp>(), new.parse::<Timestamp>()) else { return false };
+    known.as_second().abs_diff(new.as_second()) <= 2
+}

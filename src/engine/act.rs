@@ -1,0 +1,249 @@
+//! The two writes to a vendor that a living connector can cause: create and update. What was done, and what may have been done, goes into the snapshot and
+//! the memory before anything else.
+
+use super::claims::Claim;
+use super::kubernetes::WriteError;
+use super::plan::{Bond, Update};
+use super::queue::Next;
+use super::reconcile::{LOOK_AGAIN, Pass, Work};
+use super::report::{describe, fields};
+use super::status::Verdict;
+use super::vendor::{Change, Vendor};
+use crate::api::SecretStatus;
+use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
+use tokio::time::Instant;
+
+/// A pass that writes.
+pub struct Attempt<'p, 'a, 'w, V: Vendor> {
+    /// The pass.
+    pub pass: &'p mut Pass<'a, V>,
+    /// What it works with.
+    pub work: &'p Work<'w, V>,
+}
+
+impl<V: Vendor> Attempt<'_, '_, '_, V> {
+    /// Creates the object: claim first, then the request, then the status.
+    pub async fn create(self) -> Result<(), WriteError> {
+        let Self { pass, work } = self;
+        if let Some((reason, message)) = pass.memory(|memory| memory.refused.take()) {
+            return pass.say(Verdict::stalled(reason, message)).await;
+        }
+        let wanted = V::wanted(work.spec, &pass.key.name);
+        let view = &work.account.view;
+        let claim =
+            Claim::new(&pass.context.key, pass.object.uid(), &view.scope, wanted.as_str()).annotation();
+        let is_new = pass.object.annotation(crate::api::CLAIM_ANNOTATION) != Some(claim.as_str());
+        if !pass.finalize_with(work.spec, true, Some(claim)).await? {
+            return Ok(());
+        }
+        // From here until a certain refusal, something may have been created under the claim.
+        let before = pass.memory(|memory| {
+            let before = (memory.claim_is_clean || is_new, memory.last_doubt);
+            memory.claim_is_clean = false;
+            memory.last_doubt = Some(Instant::now());
+            before
+        });
+        let result = V::create(view.reflector.source(), &work.desired(&pass.key.name)).await;
+        match result {
+            Ok(item) => {
+                tracing::info!(vendor = V::NAME, object = %pass.key, remote = %wanted, "created");
+                pass.tell("Created", format!("{wanted} was created at the vendor"));
+                let entry = keep(pass, work, &item.identity(), item, &[]);
+                confirm(pass, work, &entry, true).await
+            }
+            Err(error) => {
+                if !error.may_have_applied() {
+                    pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = before);
+                }
+                let refused = matches!(error.status().map(|status| status.as_u16()), Some(400 | 409 | 422));
+                if refused && error.disposition() == Disposition::WaitForChange {
+                    // It may be a stranger's object: a fresh list tells, before the refusal is believed.
+                    let verdict = refusal(&pass.key.name, "create", &error);
+                    pass.memory(|memory| memory.refused = Some((verdict.reason, verdict.message)));
+                    view.reflector.request(Refresh::Doubt);
+                    pass.outcome.after_list(view);
+                    return Ok(());
+                }
+                failed(pass, work, "create", &error).await
+            }
+        }
+    }
+
+    /// Changes the object.
+    pub async fn update(self, update: Update) -> Result<(), WriteError> {
+        let Self { pass, work } = self;
+        let Update { permit: _, identity, bond, changes, rename_to } = update;
+        let view = &work.account.view;
+        if !pass.finalize(work.spec, true).await? {
+            return Ok(());
+        }
+        if let Some(new) = rename_to.as_ref().filter(|_| bond == Bond::Recorded) {
+            pass.announce_rename(new).await?;
+        }
+        let Some(entry) = pass.entry(work, &identity) else { return Ok(()) };
+        if rename_to.is_some() {
+            pass.memory(|memory| memory.last_doubt = Some(Instant::now()));
+        }
+        let result =
+            V::update(view.reflector.source(), &entry, &work.desired(&pass.key.name), &changes).await;
+        match result {
+            Ok(item) => {
+                let is_drift = pass.explain(work, &identity, bond, &changes);
+                tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, drift = is_drift, "updated: {}", describe(&changes));
+                let after = rename_to.unwrap_or_else(|| identity.clone());
+                if after != identity {
+                    view.reflector.snapshot().fold(&identity, None, Instant::now());
+                }
+                let entry = keep(pass, work, &after, item, &changes);
+                confirm(pass, work, &entry, V::sends_secrets(&changes)).await
+            }
+            Err(error) => {
+                if rename_to.is_some() && !error.may_have_applied() {
+                    pass.withdraw_rename();
+                }
+                failed(pass, work, "update", &error).await
+            }
+        }
+    }
+}
+
+impl<V: Vendor> Pass<'_, V> {
+    /// Before a rename is sent, the status says where it leads, so that a crash in between is understood.
+    async fn announce_rename(&mut self, new: &Identity) -> Result<(), WriteError> {
+        if self.object.status.renaming_to.as_deref() == Some(new.as_str()) {
+            return Ok(());
+        }
+        let verdict = Verdict::progressing(format!("{}: it is renamed to {new}", self.key.name));
+        self.write(verdict, &[], |status| status.renaming_to = Some(new.to_string())).await
+    }
+
+    /// A rename that was refused leads nowhere; the next status says so.
+    fn withdraw_rename(&mut self) {
+        let mut object = (*self.object).clone();
+        object.status.renaming_to = None;
+        self.object = std::sync::Arc::new(object);
+    }
+
+    /// The event of an update; whether it put right what somebody else had changed.
+    fn explain(&self, work: &Work<'_, V>, identity: &Identity, bond: Bond, changes: &[Change]) -> bool {
+        let was_ready =
+            self.object.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+        let same_spec = self.object.status.observed_generation == Some(self.object.generation());
+        let rotated = work.secrets.declared.iter().any(|(field, declared)| {
+            work.secrets.recorded.get(*field).and_then(|r| r.fingerprint.as_ref())
+                != Some(&declared.fingerprint)
+        });
+        let is_drift = bond == Bond::Recorded && was_ready && same_spec && !rotated;
+        if bond == Bond::Adopted {
+            self.tell(
+                "Adopted",
+                format!("{identity} was there and is managed from now on; changed: {}", fields(changes)),
+            );
+        } else if is_drift {
+            for change in changes {
+                self.context.metrics.drift_corrected(V::NAME, change.field);
+            }
+            self.tell(
+                "DriftCorrected",
+                format!("{identity} had been changed at the vendor; put right: {}", describe(changes)),
+            );
+        } else {
+            self.tell("Updated", format!("{identity} was changed: {}", describe(changes)));
+        }
+        is_drift
+    }
+}
+
+/// Folds what a write left into the snapshot, and remembers what was sent.
+fn keep<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    work: &Work<'_, V>,
+    identity: &Identity,
+    item: V::Item,
+    changes: &[Change],
+) -> Entry<V::Item> {
+    let reflector = &work.account.view.reflector;
+    let (entry, lists) = {
+        let mut snapshot = reflector.snapshot();
+        snapshot.fold(identity, Some(item), Instant::now());
+        (snapshot.get(identity.as_str()).cloned(), snapshot.lists())
+    };
+    reflector.request(Refresh::Written);
+    pass.memory(|memory| memory.convergence.wrote(changes, lists));
+    // `fold` has just put it there.
+    entry.unwrap_or_else(|| unreachable!("the folded entry is in the snapshot"))
+}
+
+/// Holds the vendor's answer against the spec, and says what came of the write.
+async fn confirm<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    work: &Work<'_, V>,
+    entry: &Entry<V::Item>,
+    secrets_sent: bool,
+) -> Result<(), WriteError> {
+    if secrets_sent {
+        let seen = V::secrets(&entry.item);
+        let written: Vec<(String, SecretStatus)> =
+            super::report::secrets_status(work.secrets, &seen, true).into_iter().collect();
+        pass.memory(|memory| memory.secrets_written.extend(written));
+    }
+    let remaining = V::changes(work.spec, &pass.key.name, &entry.item);
+    if remaining.is_empty() {
+        return pass.say_in_sync(work, entry, secrets_sent).await;
+    }
+    pass.memory(|memory| {
+        memory.convergence.wrote(&remaining, work.account.view.reflector.snapshot().lists());
+    });
+    let message = format!(
+        "{}: it was written, but the vendor answered with something else ({}); the next list decides",
+        pass.key.name,
+        describe(&remaining)
+    );
+    pass.outcome.after_list(&work.account.view);
+    pass.say_existing(work, entry, secrets_sent, Verdict::progressing(message)).await
+}
+
+/// Says what a failed call means, and arranges for what follows.
+async fn failed<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    work: &Work<'_, V>,
+    what: &str,
+    error: &RemoteError,
+) -> Result<(), WriteError> {
+    let view = &work.account.view;
+    if error.may_have_applied() || error.status().is_some_and(|status| status.as_u16() == 404) {
+        view.reflector.request(Refresh::Doubt);
+    }
+    let verdict = refusal(&pass.key.name, what, error);
+    let next = match error.disposition() {
+        Disposition::Retry => Next::BackOff,
+        Disposition::RetryAfter(wait) => {
+            pass.outcome.hold = Some(Instant::now() + wait.min(LOOK_AGAIN));
+            Next::After(wait.min(LOOK_AGAIN))
+        }
+        Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
+    };
+    pass.say(verdict).await?;
+    pass.outcome.next = next;
+    Ok(())
+}
+
+fn refusal(name: &str, what: &str, error: &RemoteError) -> Verdict {
+    let message = |advice: &str| format!("{name}: {what} failed: {error}{advice}");
+    match (error.disposition(), error.status().map(|status| status.as_u16())) {
+        (Disposition::RetryAfter(_), _) => {
+            Verdict::retrying("RateLimited", message("; it is tried again when the vendor allows"))
+        }
+        (_, Some(401)) => {
+            Verdict::stalled("AuthenticationFailed", message("; correct the credential of the account"))
+        }
+        (Disposition::Misconfigured, _) => {
+            Verdict::stalled("Forbidden", message("; give the account's credential the permission"))
+        }
+        (_, Some(404)) => {
+            Verdict::retrying("RemoteUnavailable", message("; the vendor's list is read again"))
+        }
+        (Disposition::WaitForChange, _) => Verdict::stalled("InvalidSpec", message("; correct the spec")),
+        (Disposition::Retry, _) => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),
+    }
+}

@@ -1,0 +1,173 @@
+//! Onomondo: connectors of an organisation. Its API documents are seeds 000 and 001.
+//!
+//! A connector's name is its identity; a rename is a PATCH. Secrets are write-only: only `is_set` and `last_updated_at` are told of them.
+
+mod client;
+mod declared;
+mod model;
+mod pem;
+
+pub use client::Onomondo as Client;
+pub use model::Connector;
+
+use crate::api::{
+    AccountSpec, OnomondoAccount, OnomondoAccountSpec, OnomondoAuthorizationScheme, OnomondoConnector,
+    OnomondoConnectorSpec, OnomondoRemote, SecretDriftPolicy, shortened,
+};
+use crate::engine::vendor::{Change, Desired, Findings, SecretField, SecretState, Vendor};
+use crate::remote::{Connection, Entry, Identity, RemoteError};
+use http::HeaderValue;
+use regex_lite::Regex;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use url::Url;
+
+/// Onomondo, as the engine sees it.
+pub struct Onomondo;
+
+impl Vendor for Onomondo {
+    const NAME: &'static str = "onomondo";
+    type Account = OnomondoAccount;
+    type AccountSpec = OnomondoAccountSpec;
+    type Connector = OnomondoConnector;
+    type ConnectorSpec = OnomondoConnectorSpec;
+    type Remote = OnomondoRemote;
+    type Item = Connector;
+    type Client = Client;
+
+    fn scope(account: &OnomondoAccountSpec) -> String {
+        Url::parse(account.endpoint()).map_or_else(|_| account.endpoint().to_owned(), |url| place(&url))
+    }
+
+    fn connect(
+        account: &OnomondoAccountSpec,
+        credential: &[SecretString],
+        connection: Connection,
+    ) -> Result<Client, String> {
+        let [key] = credential else { return Err("the API key is missing".into()) };
+        let key = SecretString::from(key.expose_secret().trim());
+        let text = match account.authorization_scheme {
+            OnomondoAuthorizationScheme::Bare => key.expose_secret().to_owned(),
+            OnomondoAuthorizationScheme::Bearer => format!("Bearer {}", key.expose_secret()),
+        };
+        let header = HeaderValue::from_str(&text).map_err(|_| {
+            "the API key has characters that no header may carry; check the Secret".to_owned()
+        })?;
+        Ok(Client::new(crate::remote::Client::new(connection, header), key))
+    }
+
+    fn http(client: &Client) -> &crate::remote::Client {
+        client.http()
+    }
+
+    fn wanted(spec: &OnomondoConnectorSpec, object_name: &str) -> Identity {
+        spec.name.as_deref().unwrap_or(object_name).into()
+    }
+
+    fn remote(item: &Connector, before: Option<&OnomondoRemote>) -> OnomondoRemote {
+        OnomondoRemote {
+            name: shortened(&item.name),
+            id: item.id.or_else(|| before.and_then(|before| before.id)),
+            uuid: item
+                .uuid
+                .as_deref()
+                .map(shortened)
+                .or_else(|| before.and_then(|before| before.uuid.clone())),
+            type_: Some(shortened(&item.type_)),
+        }
+    }
+
+    fn recorded(remote: &OnomondoRemote) -> Identity {
+        remote.name.as_str().into()
+    }
+
+    fn changes(spec: &OnomondoConnectorSpec, object_name: &str, item: &Connector) -> Vec<Change> {
+        declared::changes(spec, Self::wanted(spec, object_name).as_str(), item)
+    }
+
+    fn secret_fields(spec: &OnomondoConnectorSpec) -> Vec<SecretField<'_>> {
+        declared::secret_fields(spec)
+    }
+
+    fn secrets(item: &Connector) -> BTreeMap<String, SecretState> {
+        let told = item.meta.iter().filter_map(|(field, meta)| Some((field, meta.as_ref()?)));
+        // A vendor that answers anything at all must not make a status that the API server refuses.
+        told.take(16)
+            .map(|(field, meta)| {
+                let last_updated_at = meta.last_updated_at.as_deref().map(shortened);
+                (shortened(field), SecretState { is_set: meta.is_set, last_updated_at })
+            })
+            .collect()
+    }
+
+    fn overwrites_secret_drift(spec: &OnomondoConnectorSpec) -> bool {
+        spec.secret_drift_policy == SecretDriftPolicy::Overwrite
+    }
+
+    fn sends_secrets(changes: &[Change]) -> bool {
+        declared::sends_options(changes)
+    }
+
+    fn might_clear(spec: &OnomondoConnectorSpec, item: &Connector, changes: &[Change]) -> Vec<String> {
+        declared::might_clear(spec, item, changes)
+    }
+
+    fn examine(desired: &Desired<'_, OnomondoConnectorSpec>) -> Findings {
+        let (Some(key), Some(certificate)) = (desired.secrets.get("key"), desired.secrets.get("cert")) else {
+            return Findings::default();
+        };
+        match pem::compare(key.expose_secret(), certificate.expose_secret()) {
+            pem::Pair::Matching => Findings::default(),
+            pem::Pair::Mismatched => Findings {
+                mismatch: Some((
+                    "CertificateMismatch",
+                    "the private key and the certificate do not belong together; nothing is sent until they do".into(),
+                )),
+                warnings: Vec::new(),
+            },
+            pem::Pair::Unreadable => Findings {
+                mismatch: None,
+                warnings: vec!["the private key or the certificate is no PEM that can be checked here; it is sent as it is".into()],
+            },
+        }
+    }
+
+    fn ceiling(account: &OnomondoAccountSpec, wanted: &Identity) -> Result<(), String> {
+        let Some(pattern) = account.allowed_namespaces().name_pattern.as_deref() else { return Ok(()) };
+        match Regex::new(pattern) {
+            Ok(expression) if expression.is_match(wanted.as_str()) => Ok(()),
+            Ok(_) => Err(format!("allows this namespace only names that match {pattern}; set spec.name accordingly")),
+            Err(_) => Err("has an allowedNamespaces.namePattern that is no regular expression; its owner has to correct it".into()),
+        }
+    }
+
+    async fn create(
+        client: &Client,
+        desired: &Desired<'_, OnomondoConnectorSpec>,
+    ) -> Result<Connector, RemoteError> {
+        client.create(Self::wanted(desired.spec, desired.object_name).as_str(), desired).await
+    }
+
+    async fn update(
+        client: &Client,
+        entry: &Entry<Connector>,
+        desired: &Desired<'_, OnomondoConnectorSpec>,
+        changes: &[Change],
+    ) -> Result<Connector, RemoteError> {
+        client.update(entry, Self::wanted(desired.spec, desired.object_name).as_str(), desired, changes).await
+    }
+
+    async fn delete(client: &Client, identity: &Identity) -> Result<(), RemoteError> {
+        client.delete(identity.as_str()).await
+    }
+
+    async fn why_not_deleted(client: &Client, identity: &Identity) -> Option<String> {
+        client.mapped_sims(identity.as_str()).await
+    }
+}
+
+/// Host, port where it is not the scheme's, and path where there is one.
+fn place(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path().trim_end_matches('/'))
+}
