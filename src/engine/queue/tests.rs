@@ -47,7 +47,11 @@ async fn a_change_ends_a_back_off_and_a_remote_change_respects_it() {
     let retry = queue.next_due().expect("it is tried again");
     assert!(retry > now);
     queue.wake(&"a", &LANE, Cause::Remote, now);
-    assert_eq!(queue.next_due(), Some(retry), "the list of the vendor that just failed is no reason to hurry");
+    assert_eq!(
+        queue.next_due(),
+        Some(retry),
+        "the list of the vendor that just failed is no reason to hurry"
+    );
     queue.wake(&"a", &LANE, Cause::Dependency, now);
     assert_eq!(queue.next_due(), Some(now));
 }
