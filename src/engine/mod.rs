@@ -32,5 +32,7 @@ pub mod shrink;
 pub mod start;
 pub mod state;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod toy;
 pub mod vendor;
 pub mod watch;
