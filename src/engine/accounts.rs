@@ -151,7 +151,7 @@ impl<V: Vendor> Pass<'_, V> {
         let credential = self.credential(spec).await?;
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
         let scope = V::scope(spec);
-        let name = self.context.key.of_remote(endpoint.as_str(), &scope, &credential);
+        let name = self.context.key.of_remote(endpoint.as_str(), &scope, V::manner(spec), &credential);
         let settings = &self.context.settings;
         let mut state = self.context.state();
         let state = &mut *state;
