@@ -4,6 +4,8 @@
 
 mod client;
 mod declared;
+#[cfg(test)]
+mod laws;
 mod model;
 mod pem;
 
