@@ -2,7 +2,7 @@
 
 use super::act::Attempt;
 use super::cleanup;
-use super::context::{Context, object_renaming, open_claim, recorded};
+use super::context::{AccountView, Context, object_renaming, open_claim, recorded};
 use super::dereference::{Account, NoAccount, account, secrets};
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::object::{Object, ObjectKey};
@@ -98,6 +98,9 @@ impl<V: Vendor> Pass<'_, V> {
         if let Some(verdict) = self.scope_changed(&account.view.scope) {
             return self.say(verdict).await;
         }
+        if self.awaits_forced_list(&account.view) {
+            return Ok(());
+        }
         match secrets(self.context, &self.object, &spec).await {
             Ok((values, facts)) => {
                 let work = Work { spec: &spec, account: &account, values: &values, secrets: &facts };
@@ -125,6 +128,24 @@ impl<V: Vendor> Pass<'_, V> {
                 self.key.name
             ),
         ))
+    }
+
+    /// Who forces a pass wants the vendor looked at now: the pass is for a list that was sent after it was asked for. Returns
+    /// whether that list has still to come.
+    fn awaits_forced_list(&mut self, view: &AccountView<V>) -> bool {
+        let Some(asked) = self.object.forced_pass(self.object.status.last_handled_reconcile_at.as_deref()) else {
+            return false;
+        };
+        let asked_at = self.memory(|memory| match &memory.forced {
+            Some((known, at)) if *known == asked => *at,
+            _ => memory.forced.insert((asked, Instant::now())).1,
+        });
+        let awaits = view.reflector.snapshot().last_sent().is_none_or(|sent| sent < asked_at);
+        if awaits {
+            view.reflector.request(Refresh::Doubt);
+            self.outcome.after_list(view);
+        }
+        awaits
     }
 
     /// Without a watch on Secrets, a rotation is only seen by looking.
