@@ -5,6 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod certificate;
 mod chart;
+mod crash;
 mod create;
 mod harness;
+mod lag;
+mod replicas;
+mod secrets;
