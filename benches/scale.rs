@@ -12,7 +12,6 @@
 #![allow(missing_docs, reason = "it is a program")]
 
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, reason = "the stories use more of it")]
 mod support;
 
 use futures::{StreamExt, stream};
