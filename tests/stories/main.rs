@@ -7,4 +7,5 @@ mod support;
 
 mod chart;
 mod create;
+mod docs;
 mod harness;
