@@ -5,7 +5,7 @@ CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHART_CRDS := charts/connector-operator/files/crds
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test crds stale docs fmt lint deny ci
+.PHONY: help demo control-plane test bench crds stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -23,6 +23,9 @@ control-plane: ## Build the real control plane and Helm that the tests run (once
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked
+
+bench: control-plane ## Measure what N connectors cost (N=1000): counts are asserted, seconds printed
+	cargo bench --locked --bench scale
 
 crds: ## Generate crds/ from src/api, and copy it into the chart
 	mkdir -p crds $(CHART_CRDS)

@@ -35,6 +35,9 @@ impl<V: Vendor> Pass<'_, V> {
             return Ok(());
         }
         self.watch_the_age(&health);
+        if let Some(wait) = self.held_for() {
+            self.look_again_after(wait + Duration::from_secs(1));
+        }
         let verdict = match (&health.failing, &shrunk) {
             (_, _) if self.account.is_deleted() => self.deletion_waits(),
             (Some(error), _) => listing_failed(self.key, error),
@@ -77,7 +80,7 @@ impl<V: Vendor> Pass<'_, V> {
             self.wake_users();
         }
         if health.failing.is_some() && now < stale_at {
-            self.outcome.next = Next::After(stale_at - now);
+            self.look_again_after(stale_at - now);
         }
     }
 
@@ -125,7 +128,7 @@ impl<V: Vendor> Pass<'_, V> {
     pub(super) fn status(&self, verdict: &Verdict, further: &[FurtherCondition]) -> AccountStatus {
         let before = &self.account.status;
         let generation = self.account.generation();
-        let held = self.held_until();
+        let held = self.held_for().map(timestamp_in);
         AccountStatus {
             observed_generation: Some(generation),
             conditions: conditions(
@@ -146,12 +149,20 @@ impl<V: Vendor> Pass<'_, V> {
         }
     }
 
-    fn held_until(&self) -> Option<String> {
+    fn look_again_after(&mut self, wait: Duration) {
+        self.outcome.next = match self.outcome.next {
+            Next::After(sooner) if sooner < wait => Next::After(sooner),
+            _ => Next::After(wait),
+        };
+    }
+
+    /// How long the vendor or the budget still holds the account back, while it does.
+    fn held_for(&self) -> Option<Duration> {
         let state = self.context.state();
         let view = state.views.get(self.key).filter(|view| view.usable)?;
         let now = Instant::now();
         let until = V::http(view.reflector.source()).budget().lock().held_until(now)?;
-        Some(timestamp_in(until - now))
+        Some(until - now)
     }
 
     pub(super) async fn write(&mut self, verdict: &Verdict, status: AccountStatus) -> Result<(), WriteError> {

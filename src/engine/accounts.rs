@@ -13,7 +13,7 @@ use super::state::{AccountView, Remote};
 use super::status::Verdict;
 use super::vendor::Vendor;
 use crate::api::AccountSpec;
-use crate::remote::{Connection, Reflector};
+use crate::remote::{Connection, Reflector, Refresh};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -103,8 +103,18 @@ impl<V: Vendor> Pass<'_, V> {
         if let Err(verdict) = self.connect(&spec).await {
             return self.unusable(verdict).await;
         }
+        self.list_if_forced();
         self.hold().await?;
         self.report().await
+    }
+
+    /// Who forces a pass of an account wants the vendor read now.
+    fn list_if_forced(&self) {
+        if self.account.forced_pass(self.account.status.last_handled_reconcile_at.as_deref()).is_some()
+            && let Some(view) = self.context.state().views.get(self.key)
+        {
+            view.reflector.request(Refresh::Doubt);
+        }
     }
 
     /// Finalizes an account that is being deleted, once no connector needs it. Returns whether it is done.
@@ -151,7 +161,7 @@ impl<V: Vendor> Pass<'_, V> {
         let credential = self.credential(spec).await?;
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
         let scope = V::scope(spec);
-        let name = self.context.key.of_remote(endpoint.as_str(), &scope, &credential);
+        let name = self.context.key.of_remote(endpoint.as_str(), &scope, V::manner(spec), &credential);
         let settings = &self.context.settings;
         let mut state = self.context.state();
         let state = &mut *state;

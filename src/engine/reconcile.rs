@@ -13,6 +13,7 @@ use super::plan::{Blocked, Bond, Facts, Plan, SecretFacts, Waiting, plan};
 use super::queue::Next;
 use super::report::{blocked, describe, planned, secrets_in_sync, secrets_status};
 use super::run::Outcome;
+use super::state::AccountView;
 use super::status::{FurtherCondition, Progress, Verdict, conditions};
 use super::vendor::{Change, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
@@ -63,6 +64,9 @@ impl<V: Vendor> Pass<'_, V> {
         if let Some(verdict) = self.scope_changed(&account.view.scope) {
             return self.say(verdict).await;
         }
+        if self.awaits_forced_list(&account.view) {
+            return Ok(());
+        }
         match secrets(self.context, &self.object, &spec).await {
             Ok((values, facts)) => {
                 let work = Work { spec: &spec, account: &account, values: &values, secrets: &facts };
@@ -90,6 +94,25 @@ impl<V: Vendor> Pass<'_, V> {
                 self.key.name
             ),
         ))
+    }
+
+    /// Who forces a pass wants the vendor looked at now: the pass is for a list that was sent after it was asked for. Returns
+    /// whether that list has still to come.
+    fn awaits_forced_list(&mut self, view: &AccountView<V>) -> bool {
+        let Some(asked) = self.object.forced_pass(self.object.status.last_handled_reconcile_at.as_deref())
+        else {
+            return false;
+        };
+        let asked_at = self.memory(|memory| match &memory.forced {
+            Some((known, at)) if *known == asked => *at,
+            _ => memory.forced.insert((asked, Instant::now())).1,
+        });
+        let awaits = view.reflector.snapshot().last_sent().is_none_or(|sent| sent < asked_at);
+        if awaits {
+            view.reflector.request(Refresh::Doubt);
+            self.outcome.after_list(view);
+        }
+        awaits
     }
 
     /// Without a watch on Secrets, a rotation is only seen by looking.

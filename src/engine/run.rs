@@ -203,6 +203,10 @@ impl<V: Vendor> Controller<V> {
         if let Some(until) = outcome.hold {
             let lane = self.lane(&key);
             self.queue.hold(&lane, until);
+            // The account's status says that it is held, and until when.
+            if let Some(account) = lane {
+                self.wake(&Key::Account(account), Cause::Dependency);
+            }
         }
         if let (Key::Connector(object), Some((remote, lists))) = (&key, outcome.after_list) {
             self.await_list(object, remote, lists);

@@ -98,6 +98,8 @@ pub struct Memory {
     pub mismatch_since: Option<Instant>,
     /// Since when it waits for something to register.
     pub waiting_since: Option<Instant>,
+    /// The forced pass that was asked for last, and when this process heard of it.
+    pub forced: Option<(String, Instant)>,
 }
 
 /// Everything that the run loop knows.

@@ -5,7 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod certificate;
 mod chart;
+mod crash;
 mod create;
 mod docs;
 mod harness;
+mod lag;
+mod replicas;
+mod secrets;

@@ -29,9 +29,11 @@ impl Opening {
         self
     }
 
-    /// Adds a flag of the operator that the chart has no value for.
+    /// Sets a flag of the operator that the chart has no value for.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Opening {
+        let flag = |argument: &str| argument.split('=').next().map(str::to_owned);
+        self.arguments.retain(|known| flag(known) != flag(argument));
         self.arguments.push(argument.to_owned());
         self
     }

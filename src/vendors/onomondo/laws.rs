@@ -46,8 +46,8 @@ fn client(switches: &[(String, String)]) -> Client {
     Client::new(Http::new(connection, header), SecretString::from(DEFAULT_API_KEY))
 }
 
-fn reference() -> Option<SecretKeyRef> {
-    Some(SecretKeyRef { name: "s".into(), key: None })
+fn reference() -> SecretKeyRef {
+    SecretKeyRef { name: "s".into(), key: None }
 }
 
 fn rule() -> impl Strategy<Value = OnomondoPassthrough> {
@@ -63,7 +63,7 @@ fn rule() -> impl Strategy<Value = OnomondoPassthrough> {
 /// A spec of any type that the vendor accepts.
 fn spec() -> impl Strategy<Value = OnomondoConnectorSpec> {
     let tls = ("[a-c]\\.example\\.com", 1_u16..4, "[a-c]\\.test").prop_map(|(host, port, server_name)| {
-        let (key, cert, ca) = (reference(), reference(), reference());
+        let (key, cert, ca) = (Some(reference()), Some(reference()), Some(reference()));
         let tls = OnomondoTls {
             host,
             port,
@@ -95,7 +95,7 @@ fn spec() -> impl Strategy<Value = OnomondoConnectorSpec> {
     );
     let azure = Just(OnomondoConnectorSpec {
         microsoft_azure_iot: Some(crate::api::OnomondoMicrosoftAzureIot {
-            connection_string_secret_ref: SecretKeyRef { name: "s".into(), key: None },
+            connection_string_secret_ref: reference(),
         }),
         ..blank(OnomondoType::MicrosoftAzureIot)
     });

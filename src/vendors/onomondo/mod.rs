@@ -41,6 +41,13 @@ impl Vendor for Onomondo {
         Url::parse(account.endpoint()).map_or_else(|_| account.endpoint().to_owned(), |url| place(&url))
     }
 
+    fn manner(account: &OnomondoAccountSpec) -> &'static str {
+        match account.authorization_scheme {
+            OnomondoAuthorizationScheme::Bare => "Bare",
+            OnomondoAuthorizationScheme::Bearer => "Bearer",
+        }
+    }
+
     fn connect(
         account: &OnomondoAccountSpec,
         credential: &[SecretString],
