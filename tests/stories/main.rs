@@ -9,6 +9,7 @@ mod certificate;
 mod chart;
 mod crash;
 mod create;
+mod docs;
 mod harness;
 mod lag;
 mod replicas;
