@@ -3,14 +3,15 @@
 
 use super::claims::Claim;
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::Next;
-use super::reconcile::{LOOK_AGAIN, Pass, Work};
 use super::report::{describe, fields};
 use super::status::Verdict;
 use super::vendor::{Change, Vendor};
 use crate::api::SecretStatus;
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
+use http::StatusCode;
 use tokio::time::Instant;
 
 /// A pass that writes.
@@ -50,6 +51,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             before
         });
         let result = V::create(view.reflector.source(), &work.desired(&pass.key.name)).await;
+        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
         match result {
             Ok(item) => {
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %wanted, "created");
@@ -95,11 +97,12 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         }
         let result =
             V::update(view.reflector.source(), &entry, &work.desired(&pass.key.name), &changes).await;
+        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
         match result {
             Ok(item) => {
                 let is_drift = pass.explain(work, &identity, bond, &changes);
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, drift = is_drift, "updated: {}", describe(&changes));
-                let after = rename_to.unwrap_or_else(|| identity.clone());
+                let after = item.identity();
                 if after != identity {
                     view.reflector.snapshot().fold(&identity, None, Instant::now());
                 }
@@ -167,6 +170,17 @@ impl<V: Vendor> Pass<'_, V> {
         }
         is_drift
     }
+}
+
+/// The vendor's answer, if it is about the object that was meant.
+fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Result<V::Item, RemoteError> {
+    if V::is_meant(work.spec, object_name, &item) {
+        return Ok(item);
+    }
+    Err(RemoteError::Malformed {
+        status: StatusCode::OK,
+        what: "another object than the one that was written".into(),
+    })
 }
 
 /// Folds what a write left into the snapshot, and remembers what was sent.

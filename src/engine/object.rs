@@ -120,6 +120,11 @@ impl<K: Kind> Object<K> {
             .or_else(|| self.annotation(api::FLUX_REQUESTED_AT_ANNOTATION))
     }
 
+    /// The forced pass that is asked for, as it is echoed, unless `handled` is already that.
+    pub fn forced_pass(&self, handled: Option<&str>) -> Option<String> {
+        self.requested_at().map(api::shortened).filter(|asked| handled != Some(asked))
+    }
+
     /// What an event about it refers to.
     pub fn reference(&self) -> ObjectReference {
         self.object_ref(&())

@@ -118,6 +118,11 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// Where identities of this account are valid, as in `status.scope`.
     fn scope(account: &Self::AccountSpec) -> String;
 
+    /// What else of an account decides how its calls are made. Accounts that differ in it share neither snapshot nor budget.
+    fn manner(_account: &Self::AccountSpec) -> &'static str {
+        ""
+    }
+
     /// The endpoints of an account. `credential` holds the values of `secret_sources`, in their order.
     ///
     /// # Errors
@@ -142,6 +147,12 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     ) -> Option<Identity> {
         let wanted = Self::wanted(spec, object_name);
         snapshot.get(wanted.as_str()).map(|_| wanted)
+    }
+
+    /// Whether `item`, the vendor's answer to a create or update, is the object that was meant. A vendor may spell an identity in its own
+    /// way; but an answer about another object must never be taken for ours.
+    fn is_meant(spec: &Self::ConnectorSpec, object_name: &str, item: &Self::Item) -> bool {
+        Self::wanted(spec, object_name).as_str().eq_ignore_ascii_case(item.identity().as_str())
     }
 
     /// What the identity becomes when the spec is applied; `None` where it stays.

@@ -11,6 +11,7 @@ mod crash;
 mod create;
 mod credential;
 mod deletes;
+mod docs;
 mod harness;
 mod lag;
 mod outage;

@@ -59,6 +59,13 @@ impl Opening {
         self
     }
 
+    /// One more namespace that the operator works on, by its whole name.
+    #[must_use]
+    pub fn works_on(mut self, namespace: &str) -> Opening {
+        self.other_namespaces.push(namespace.to_owned());
+        self
+    }
+
     /// How many replicas of the operator run; 1 where nothing is said, and with 0 the operator does not exist.
     #[must_use]
     pub fn replicas(mut self, replicas: usize) -> Opening {
