@@ -133,7 +133,8 @@ impl<V: Vendor> Pass<'_, V> {
     /// Who forces a pass wants the vendor looked at now: the pass is for a list that was sent after it was asked for. Returns
     /// whether that list has still to come.
     fn awaits_forced_list(&mut self, view: &AccountView<V>) -> bool {
-        let Some(asked) = self.object.forced_pass(self.object.status.last_handled_reconcile_at.as_deref()) else {
+        let Some(asked) = self.object.forced_pass(self.object.status.last_handled_reconcile_at.as_deref())
+        else {
             return false;
         };
         let asked_at = self.memory(|memory| match &memory.forced {

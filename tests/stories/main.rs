@@ -7,4 +7,11 @@ mod support;
 
 mod chart;
 mod create;
+mod drift;
+mod forced;
 mod harness;
+mod quiet;
+mod removed;
+mod rename;
+mod type_change;
+mod update;
