@@ -13,5 +13,6 @@ mod harness;
 mod quiet;
 mod removed;
 mod rename;
+mod shrunk;
 mod type_change;
 mod update;
