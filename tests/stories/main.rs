@@ -5,14 +5,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod chart;
+mod claims;
 mod create;
 mod drift;
 mod forced;
 mod harness;
+mod observe;
+mod plan;
 mod quiet;
 mod removed;
 mod rename;
 mod shrunk;
+mod suspend;
 mod type_change;
 mod update;
