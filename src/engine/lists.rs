@@ -24,8 +24,9 @@ impl<V: Vendor> Controller<V> {
             })
             .map(|view| view.remote.clone())
         };
-        if let Some(remote) = remote {
-            self.judge(&remote);
+        if let Some(remote) = remote
+            && self.judge(&remote)
+        {
             let users = self.users_of_remote(&remote);
             self.wake_connectors(users, Cause::Dependency);
         }
@@ -36,7 +37,7 @@ impl<V: Vendor> Controller<V> {
         tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
         let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
         self.context.metrics.reflector_listed(V::NAME);
-        self.judge(name);
+        let believed_again = self.judge(name);
         let (first, touched) = {
             let state = self.context.state();
             let Some(remote) = state.remotes.get(name) else { return };
@@ -47,7 +48,7 @@ impl<V: Vendor> Controller<V> {
                 .collect();
             (remote.reflector.snapshot().lists() == 1, touched)
         };
-        if first {
+        if first || believed_again {
             let users = self.users_of_remote(name);
             self.wake_connectors(users, Cause::Dependency);
         }
@@ -120,11 +121,12 @@ impl<V: Vendor> Controller<V> {
         users_of_remote(&self.context.state(), name)
     }
 
-    /// Whether the newest list of a remote is believed.
-    fn judge(&self, name: &str) {
+    /// Judges whether the newest list of a remote is believed. Returns whether it is and the one before was not: what waited for
+    /// that need not be anything that the list touched.
+    fn judge(&self, name: &str) -> bool {
         let mut state = self.context.state();
         let recorded = recorded_objects(&state, name);
-        let Some(remote) = state.remotes.get(name) else { return };
+        let Some(remote) = state.remotes.get(name) else { return false };
         let accounts: Vec<_> =
             remote.accounts.iter().filter_map(|key| state.accounts.get(key).cloned()).collect();
         let current = remote.credential_fingerprints.clone();
@@ -140,8 +142,10 @@ impl<V: Vendor> Controller<V> {
             .unwrap_or_default();
         let acceptances: Vec<&str> =
             accounts.iter().filter_map(|account| account.annotation(ACCEPT_SNAPSHOT_ANNOTATION)).collect();
-        let Some(remote) = state.remotes.get_mut(name) else { return };
+        let Some(remote) = state.remotes.get_mut(name) else { return false };
+        let doubted = remote.guard.shrunk().is_some();
         remote.guard.judge(&recorded, replaced, &last_good, &acceptances);
+        doubted && remote.guard.shrunk().is_none()
     }
 }
 

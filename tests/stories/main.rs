@@ -5,12 +5,25 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod certificate;
 mod chart;
+mod claims;
 mod crash;
 mod create;
 mod docs;
+mod drift;
+mod forced;
 mod harness;
 mod lag;
+mod observe;
+mod plan;
+mod quiet;
+mod removed;
+mod rename;
 mod replicas;
 mod secrets;
+mod shrunk;
+mod suspend;
+mod type_change;
+mod update;
