@@ -5,19 +5,32 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod certificate;
 mod chart;
+mod claims;
 mod crash;
 mod create;
 mod credential;
 mod deletes;
 mod docs;
+mod drift;
+mod forced;
 mod harness;
 mod lag;
+mod observe;
 mod outage;
+mod plan;
+mod quiet;
 mod refused;
+mod removed;
+mod rename;
 mod replicas;
 mod scope;
 mod secrets;
+mod shrunk;
+mod suspend;
 mod tenants;
 mod throttled;
+mod type_change;
+mod update;

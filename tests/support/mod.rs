@@ -19,6 +19,7 @@ pub mod control_plane;
 pub mod ending;
 pub mod http;
 pub mod kubeconfig;
+pub mod looking;
 pub mod objects;
 pub mod opening;
 pub mod operator;

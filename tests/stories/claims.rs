@@ -1,0 +1,87 @@
+//! Two objects ask for one connector: the older has it, the younger is told who has it and gets its turn when that one goes.
+
+use crate::support::story::Story;
+
+fn plant(object: &str, host: &str) -> String {
+    format!(
+        "kind: OnomondoConnector\nmetadata: {{name: {object}}}\nspec: {{name: plant, type: https, https: {{host: '{host}'}}}}"
+    )
+}
+
+const FIRST: &str = "OnomondoConnector/zz-first";
+const SECOND: &str = "OnomondoConnector/aa-second";
+
+#[tokio::test]
+async fn who_holds_it_keeps_it_and_the_other_gets_its_turn() {
+    let mut story = Story::begin("claims").await;
+    story.onomondo_account("").await;
+    story.apply(&plant("zz-first", "https://first.example.com")).await;
+    story.ready(FIRST).await;
+    story.apply(&plant("aa-second", "https://second.example.com")).await;
+    story.becomes(SECOND, "Stalled", "True/Conflict").await;
+
+    assert_eq!(story.condition(SECOND, "Ready").await, "False/Conflict");
+    let message = "aa-second: plant is already managed by claims/zz-first; give one of them another name, or delete one";
+    assert_eq!(story.message(SECOND, "Ready").await, message);
+    // Consent to adoption is no leave to take what another connector has.
+    story.edit(SECOND, "spec: {adoptionPolicy: Always}").await;
+    story.becomes(SECOND, "Stalled", "True/Conflict").await;
+    story.look_again().await;
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
+    let status = "apply onomondoconnectors/aa-second/status";
+    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/aa-second").await, [status, status]);
+
+    story.delete(FIRST).await;
+    story.gone(FIRST).await;
+    story.ready(SECOND).await;
+    let writes = ["POST /connectors plant", "DELETE /connectors/plant", "POST /connectors plant"];
+    assert_eq!(story.vendor_writes().await, writes);
+    let at_the_vendor = story.vendor.connector("plant").await.expect("it is there");
+    assert_eq!(at_the_vendor["options"]["host"], "https://second.example.com");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn deleting_the_one_that_has_nothing_leaves_the_other_alone() {
+    let mut story = Story::begin("claims-loser").await;
+    story.onomondo_account("").await;
+    story.apply(&plant("zz-first", "https://first.example.com")).await;
+    story.ready(FIRST).await;
+    story.apply(&plant("aa-second", "https://second.example.com")).await;
+    story.becomes(SECOND, "Stalled", "True/Conflict").await;
+
+    story.delete(SECOND).await;
+    story.gone(SECOND).await;
+    story.look_again().await;
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
+    assert_eq!(story.condition(FIRST, "Ready").await, "True/Succeeded");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn among_those_that_hold_nothing_the_oldest_wins() {
+    // Both are there before the operator is, so that it hears of both at once.
+    let mut story = Story::named("claims-oldest").replicas(0).begin().await;
+    story.onomondo_account("").await;
+    story.apply(&plant("zz-first", "https://first.example.com")).await;
+    let first = story.get(FIRST).await["metadata"]["creationTimestamp"].clone();
+    // A creationTimestamp has whole seconds.
+    let mut tries = 0;
+    loop {
+        story.apply(&plant("aa-second", "https://second.example.com")).await;
+        if story.get(SECOND).await["metadata"]["creationTimestamp"] != first {
+            break;
+        }
+        story.delete(SECOND).await;
+        tries += 1;
+        assert!(tries < 10_000, "the API server's clock stands still");
+    }
+    story.start_operator().await;
+
+    story.ready(FIRST).await;
+    story.becomes(SECOND, "Stalled", "True/Conflict").await;
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
+    let at_the_vendor = story.vendor.connector("plant").await.expect("it is there");
+    assert_eq!(at_the_vendor["options"]["host"], "https://first.example.com");
+    story.end().await;
+}

@@ -1,0 +1,182 @@
+//! Most of what the operator made is missing at once: that may be a narrowed or a foreign key as well as a real loss, so nothing
+//! is written until the objects are back or a person accepts the loss.
+
+use serde_json::{Value, json};
+
+use crate::support::opening::random_text;
+use crate::support::story::Story;
+
+const ACCOUNT: &str = "OnomondoAccount/default";
+const NAMES: [&str; 4] = ["plant-a", "plant-b", "plant-c", "plant-d"];
+
+fn connector(name: &str) -> String {
+    format!("OnomondoConnector/{name}")
+}
+
+/// Four Ready connectors.
+async fn four(story: &mut Story) {
+    story.onomondo_account("").await;
+    for name in NAMES {
+        let spec = "{type: https, https: {host: 'https://ingest.example.com/v1'}}";
+        story.apply(&format!("kind: OnomondoConnector\nmetadata: {{name: {name}}}\nspec: {spec}")).await;
+    }
+    for name in NAMES {
+        story.ready(&connector(name)).await;
+    }
+    story.lists_come(1).await;
+    story.ready(ACCOUNT).await;
+}
+
+/// What a person copies from the message.
+fn accepted_by(message: &str) -> &str {
+    message.rsplit_once("connector-operator.io/accept-snapshot=").expect("the message says what to set").1
+}
+
+#[tokio::test]
+async fn nothing_is_written_and_when_they_are_back_all_is_well() {
+    let mut story = Story::begin("shrunk").await;
+    four(&mut story).await;
+    let (newest, kept) = (story.vendor.newest().await, story.vendor.connectors().await);
+
+    for name in &NAMES[..3] {
+        story.vendor.remove_connector(name).await;
+    }
+    story.look_again().await;
+    story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
+    let message = story.message(ACCOUNT, "Ready").await;
+    let expected = format!(
+        "account shrunk/default: of 4 recorded objects 3 are missing and 0 are others all at once (plant-a, plant-b, plant-c); \
+         nothing is written until they are back. If that is right, accept it: kubectl annotate -n shrunk default \
+         connector-operator.io/accept-snapshot={}",
+        accepted_by(&message)
+    );
+    assert_eq!(message, expected);
+    for name in &NAMES[..3] {
+        story.becomes(&connector(name), "Ready", "Unknown/AccountNotReady").await;
+        assert_eq!(story.condition(&connector(name), "Reconciling").await, "True/DependencyNotReady");
+    }
+    assert_eq!(story.condition(&connector("plant-d"), "Ready").await, "True/Succeeded");
+
+    // Neither an edit nor a new object nor a delete gets through meanwhile.
+    story.edit(&connector("plant-d"), "spec: {https: {host: 'https://two.example.com'}}").await;
+    story.becomes(&connector("plant-d"), "Ready", "Unknown/AccountNotReady").await;
+    story.apply("kind: OnomondoConnector\nmetadata: {name: plant-e}\nspec: {type: https, https: {host: 'https://e.example.com'}}").await;
+    story.becomes(&connector("plant-e"), "Ready", "Unknown/AccountNotReady").await;
+    story.delete(&connector("plant-e")).await;
+    story.look_again().await;
+    assert_eq!(story.sent_since(newest).await, []);
+
+    for connector in kept.iter().filter(|connector| connector["name"] != "plant-d") {
+        story.vendor.put_connector(connector["name"].as_str().expect("a name"), connector).await;
+    }
+    story.look_again().await;
+    story.ready(ACCOUNT).await;
+    for name in NAMES {
+        story.ready(&connector(name)).await;
+    }
+    story.gone(&connector("plant-e")).await;
+    let lines: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    assert_eq!(lines, ["PATCH /connectors/plant-d"], "only the edit, now that it may");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_person_accepts_the_loss_and_they_are_created_again() {
+    let mut story = Story::begin("shrunk-accepted").await;
+    four(&mut story).await;
+    let newest = story.vendor.newest().await;
+    for name in &NAMES[..3] {
+        story.vendor.remove_connector(name).await;
+    }
+    story.look_again().await;
+    story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
+    let message = story.message(ACCOUNT, "Stalled").await;
+
+    story.annotate(ACCOUNT, "connector-operator.io/accept-snapshot", "0123456789abcdef").await;
+    story.look_again().await;
+    assert_eq!(story.condition(ACCOUNT, "Stalled").await, "True/SnapshotShrank", "that is another loss");
+    assert_eq!(story.sent_since(newest).await, []);
+
+    story.annotate(ACCOUNT, "connector-operator.io/accept-snapshot", accepted_by(&message)).await;
+    story.ready(ACCOUNT).await;
+    for name in NAMES {
+        story.ready(&connector(name)).await;
+    }
+    story.look_again().await;
+    let mut lines: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    lines.sort();
+    let posts = ["POST /connectors plant-a", "POST /connectors plant-b", "POST /connectors plant-c"];
+    assert_eq!(lines, posts);
+    assert_eq!(story.condition(ACCOUNT, "Ready").await, "True/Succeeded");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_narrowed_hides_them() {
+    let mut story = Story::begin("shrunk-narrowed").await;
+    four(&mut story).await;
+    let newest = story.vendor.newest().await;
+    let key = |tags: Value| json!([{"key": story.api_key, "organisation": "default", "tags": tags}]);
+
+    story.vendor.set_keys(&key(json!(["a5023f47-1db8-425e-b664-dc0b8921f644"]))).await;
+    story.look_again().await;
+    story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
+
+    story.vendor.set_keys(&key(json!([]))).await;
+    story.look_again().await;
+    story.ready(ACCOUNT).await;
+    for name in NAMES {
+        story.ready(&connector(name)).await;
+    }
+    assert_eq!(story.sent_since(newest).await, []);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn another_organisations_key_hides_even_a_single_one() {
+    let mut story = Story::begin("shrunk-key").await;
+    story.onomondo_account("").await;
+    story
+        .apply("kind: OnomondoConnector\nmetadata: {name: plant-a}\nspec: {type: https, https: {host: 'https://a.example.com'}}")
+        .await;
+    story.ready("OnomondoConnector/plant-a").await;
+    story.lists_come(1).await;
+    story.ready(ACCOUNT).await;
+    let newest = story.vendor.newest().await;
+    let (ours, theirs, successor) =
+        (story.api_key.clone(), random_text("their-key"), random_text("next-key"));
+    let keys = json!([
+        {"key": ours, "organisation": "default"},
+        {"key": theirs, "organisation": "another"},
+        {"key": successor, "organisation": "default"},
+    ]);
+    story.vendor.set_keys(&keys).await;
+
+    story.secret("onomondo", &[("apiKey", &theirs)]).await;
+    story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
+    let message = story.message(ACCOUNT, "Ready").await;
+    let cause =
+        "of 1 recorded objects 1 are missing and 0 are others since the credential was replaced (plant-a)";
+    assert!(message.contains(cause), "{message}");
+    story.becomes("OnomondoConnector/plant-a", "Ready", "Unknown/AccountNotReady").await;
+
+    // A restart forgets nothing of that.
+    story.operator().terminate().await;
+    story.operator().restart().await;
+    story.look_again().await;
+    story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
+
+    story.secret("onomondo", &[("apiKey", &ours)]).await;
+    story.ready(ACCOUNT).await;
+    story.ready("OnomondoConnector/plant-a").await;
+
+    // A successor of the right key is no reason to stop.
+    let lists = story.lists().await.len();
+    story.secret("onomondo", &[("apiKey", &successor)]).await;
+    story.lists_come((lists + 1).saturating_sub(story.lists().await.len())).await;
+    story.look_again().await;
+    assert_eq!(story.condition(ACCOUNT, "Ready").await, "True/Succeeded");
+    assert_eq!(story.condition("OnomondoConnector/plant-a", "Ready").await, "True/Succeeded");
+    assert_eq!(story.sent_since(newest).await, []);
+    story.end().await;
+}

@@ -1,0 +1,107 @@
+//! Words for stories in which somebody else changes the vendor's side: make the operator look, and see what it did since.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+use super::story::{DEADLINE, Story};
+use super::vendor::{Request, lines};
+use super::wait;
+
+/// The controller of the stories' vendor, as metrics call it.
+const CONTROLLER: &str = "onomondo";
+
+/// How the emulator's log shows a secret that was sent.
+pub fn set(value: &str) -> Value {
+    let digest = ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
+    let hex = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    json!(format!("<set> sha256:{hex}"))
+}
+
+impl Story {
+    /// Has the vendor read now, as a person would, and waits until the operator worked through what it read. It costs the
+    /// account a write to its status, which repeats the annotation.
+    pub async fn look_again(&self) {
+        static LOOKS: AtomicU64 = AtomicU64::new(0);
+        let (read, listed) = (self.lists_read().await, self.lists().await.len());
+        let look = format!("look {}", LOOKS.fetch_add(1, Ordering::Relaxed));
+        self.annotate("OnomondoAccount/default", "connector-operator.io/reconcile-at", &look).await;
+        wait::until("the operator read the vendor again", DEADLINE, || async {
+            let more = self.lists().await.len() - listed;
+            let known = self.lists_read().await - read;
+            if more > 0 && known >= more as f64 { Ok(()) } else { Err(format!("{more} lists, {known} read")) }
+        })
+        .await;
+        self.settled().await;
+    }
+
+    /// The lists that the vendor answered.
+    pub async fn lists(&self) -> Vec<Request> {
+        let mut requests = self.vendor.requests().await;
+        requests.retain(|request| {
+            request.method == "GET" && request.path == "/connectors" && request.status == Some(200)
+        });
+        requests
+    }
+
+    /// Waits until the vendor answered `count` lists more than now and the operator worked through them.
+    pub async fn lists_come(&self, count: usize) {
+        let (read, listed) = (self.lists_read().await, self.lists().await.len());
+        wait::until("further lists", DEADLINE, || async {
+            let more = self.lists().await.len() - listed;
+            let known = self.lists_read().await - read;
+            if more >= count && known >= count as f64 { Ok(()) } else { Err(format!("{more}, {known} read")) }
+        })
+        .await;
+        self.settled().await;
+    }
+
+    /// Waits until the operator has nothing more to do now.
+    pub async fn settled(&self) {
+        wait::until("the operator has nothing to do", DEADLINE, || async {
+            let workers = format!("controller_runtime_active_workers{{controller=\"{CONTROLLER}\"}}");
+            let depth = format!("workqueue_depth{{name=\"{CONTROLLER}\"}}");
+            let page = self.operators[0].metrics().await;
+            let idle = [workers, depth].iter().all(|series| page.contains(&format!("{series} 0\n")));
+            if idle { Ok(()) } else { Err("it works") }
+        })
+        .await;
+    }
+
+    async fn lists_read(&self) -> f64 {
+        let series = format!("reflector_lists_total{{name=\"{CONTROLLER}\"}}");
+        self.operators[0].metric(&series).await.unwrap_or_default()
+    }
+
+    /// How many reconciles there were since the operator's start.
+    pub async fn reconciles(&self) -> f64 {
+        let page = self.operators[0].metrics().await;
+        let counts = page.lines().filter(|line| {
+            line.starts_with(&format!("controller_runtime_reconcile_total{{controller=\"{CONTROLLER}\""))
+        });
+        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
+    /// The requests for a change that the vendor saw after request number `since`, as `(PATCH /connectors/plant-a, body)`.
+    pub async fn sent_since(&self, since: u64) -> Vec<(String, Value)> {
+        let requests = self.vendor.requests_since(since).await;
+        let writes = requests.into_iter().filter(Request::is_write);
+        writes.map(|request| (request.to_string(), request.body.unwrap_or_default())).collect()
+    }
+
+    /// Every request that the vendor saw after request number `since`.
+    pub async fn seen_since(&self, since: u64) -> Vec<String> {
+        lines(&self.vendor.requests_since(since).await)
+    }
+
+    /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a`, and returns its note.
+    pub async fn told(&self, event: &str) -> String {
+        let prefix = format!("{event}: ");
+        wait::until(event, DEADLINE, || async {
+            let events = self.events().await;
+            let found = events.iter().find_map(|told| told.strip_prefix(&prefix)).map(str::to_owned);
+            found.ok_or_else(|| format!("these are there:\n  {}", events.join("\n  ")))
+        })
+        .await
+    }
+}
