@@ -5,12 +5,17 @@ CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHART_CRDS := charts/connector-operator/files/crds
 
 .DEFAULT_GOAL := help
-.PHONY: help control-plane test crds stale fmt lint deny ci
+.PHONY: help demo control-plane test bench crds stale fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 leaves it all running
+	@tests/build-tools control-plane >/dev/null
+	@tests/build-tools helm >/dev/null
+	@cargo test --locked --test demo
 
 control-plane: ## Build the real control plane and Helm that the tests run (once, about 7 minutes)
 	@tests/build-tools control-plane
@@ -18,6 +23,9 @@ control-plane: ## Build the real control plane and Helm that the tests run (once
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked
+
+bench: control-plane ## Measure what N connectors cost (N=1000): counts are asserted, seconds printed
+	cargo bench --locked --bench scale
 
 crds: ## Generate crds/ from src/api, and copy it into the chart
 	mkdir -p crds $(CHART_CRDS)
@@ -35,6 +43,7 @@ fmt: ## Format the code
 lint: ## Check the format, and let Clippy read everything
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test demo -- -D warnings
 
 deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
 	$(CARGO_DENY) --locked check bans licenses sources

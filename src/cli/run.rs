@@ -1,189 +1,249 @@
-//! `connector-operator run`: from settings to a stopped process.
+//! `connector-operator run`: the order in which the process comes up and goes down.
 //!
-//! The server is up first. Then the caches fill, whoever leads; only the leader reconciles, and one that has lost its lease drops its work and exits.
+//! Up: the HTTP server, so that somebody can ask; the cluster; the caches, whoever leads; the lease, and only then any work. Down,
+//! when asked: the controllers, within the shutdown timeout; then the lease and the waiting events, together; the server last. A
+//! lease that is lost drops the work at once.
 
-use crate::engine::context::EngineSettings;
-use crate::engine::lease::{Held, Lease, Lost};
-use crate::engine::start::{Shared, controller, fingerprint_key};
-use crate::engine::{events, vendor::Vendor};
-use crate::metrics::Metrics;
-use crate::remote::{TransportSettings, transport};
-use crate::server::{Endpoints, bind};
-use crate::settings::Settings;
-use crate::shutdown::{Shutdown, Signals, pair};
-use crate::vendors::onomondo::Onomondo;
-use futures::future::{BoxFuture, join_all, pending};
+use std::io;
 use std::time::Duration;
-use thiserror::Error;
+
+use futures::future::{join_all, pending};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// Why the operator ended otherwise than by being asked to.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The signals could not be taken over.
-    #[error("cannot handle SIGTERM and SIGINT: {0}")]
-    Signals(std::io::Error),
-    /// `--listen` does not work.
-    #[error(transparent)]
-    Bind(#[from] crate::server::BindError),
-    /// No way to the API server.
-    #[error(
-        "no way to the Kubernetes API server: {0}; run in a pod with a ServiceAccount, or set KUBECONFIG"
-    )]
-    Kubernetes(String),
-    /// `--ca-file` does not work.
-    #[error("--ca-file {0}: {1}")]
-    CaFile(String, String),
-    /// No HTTP client for the vendors.
-    #[error("no HTTP client for the vendors: {0}")]
-    Transport(String),
-    /// Another replica leads now.
-    #[error("the lease was lost ({0:?}); another replica may lead, so this one ends")]
-    LeaseLost(Lost),
-}
+use super::cluster::{self, ClusterError};
+use super::controllers::{self, TransportError};
+use crate::engine::events;
+use crate::engine::fingerprint::FingerprintKey;
+use crate::engine::lease::{Held, Lease, Lost};
+use crate::engine::start::{Shared, fingerprint_key};
+use crate::metrics::Metrics;
+use crate::remote::Transport;
+use crate::server::{self, BindError, Endpoints};
+use crate::settings::Settings;
+use crate::shutdown::{self, Shutdown, Signals};
 
-/// How long calls to the API server may idle; watches have their own deadline of about five minutes.
-const WATCH_READ_TIMEOUT: Duration = Duration::from_secs(310);
+/// What the controllers may take beyond the shutdown timeout before they are dropped: they keep to it by themselves.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long the lease may take to be given up. With the shutdown timeout and the grace it has to stay under the 30 s that a pod has.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long to wait before the fingerprint key is asked for again.
 const KEY_RETRY: Duration = Duration::from_secs(5);
+
+/// Why the operator could not start, or ended otherwise than as it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No signal handlers.
+    #[error("cannot take over SIGTERM and SIGINT")]
+    Signals(#[source] io::Error),
+    /// No HTTP server.
+    #[error(transparent)]
+    Server(#[from] BindError),
+    /// No way to vendors.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// No cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Another replica works now, or may.
+    #[error("stopped working and ended, so that another replica can take over")]
+    LeaseLost(#[source] Lost),
+    /// The controllers had to be dropped.
+    #[error("running work did not finish within --shutdown-timeout ({0:?}) and was dropped")]
+    NotFinished(Duration),
+}
 
 /// Runs the operator until it is asked to stop.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Why it could not start or go on.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
-    let (trigger, shutdown) = pair(settings.shutdown_timeout);
-    tokio::spawn(Signals::install().map_err(RunError::Signals)?.forward(trigger));
+    let signals = Signals::install().map_err(RunError::Signals)?;
+    let (trigger, shutdown) = shutdown::pair(settings.shutdown_timeout);
+    tokio::spawn(signals.forward(trigger));
+
     let endpoints = Endpoints::default();
-    let (address, serving) = bind(settings.listen, endpoints.clone(), shutdown.clone()).await?;
-    tokio::spawn(serving);
+    let (last_words, server_stop) = shutdown::pair(Duration::ZERO);
+    // Not ready before the controllers have said what they wait for.
+    let started = endpoints.readiness.condition("started");
+    let (address, server) = server::bind(settings.listen, endpoints.clone(), server_stop).await?;
+    let server = tokio::spawn(server);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving /healthz, /readyz and /metrics");
-    let client = kubernetes_client().await?;
-    let metrics = endpoints.metrics.clone();
-    let dropped = metrics.clone();
-    let instance = instance();
-    let (publisher, sender) =
-        events::start(client.clone(), &instance, fastrand::u64(..), move || dropped.event_dropped());
-    let Some(key) = key_when_it_is_there(&client, &settings, &shutdown).await else { return Ok(()) };
-    let (lead, leads) = watch::channel(None);
-    let shared = Shared {
-        client: client.clone(),
-        transport: vendor_transport(&settings)?,
-        key,
-        metrics: metrics.clone(),
-        events: publisher,
-        readiness: endpoints.readiness,
-        heartbeat: endpoints.heartbeat,
-        leads,
-        shutdown: shutdown.clone(),
+
+    let process = Process {
+        transport: controllers::transport(&settings)?,
+        client: cluster::connect(&endpoints.metrics).await?,
+        settings,
+        endpoints,
+        shutdown,
     };
-    let mut held = None;
-    let result = tokio::select! {
-        // Also while running passes finish after the request to stop, the lease has to be kept.
-        _ = join_all(controllers(&settings, &shared)) => Ok(()),
-        lost = lead_until_lost(&client, &settings, &metrics, &lead, &shutdown, instance, &mut held) => {
-            Err(RunError::LeaseLost(lost))
+    let end = match process.key().await {
+        None => Ok(()),
+        Some(key) => {
+            started.set(true);
+            process.work(key).await
         }
     };
-    sender.drain().await;
-    if let Some(held) = held.filter(|_| result.is_ok()) {
-        held.release().await;
+
+    last_words.request();
+    // The server waits for connections that are being answered; they are few and brief.
+    let _ = timeout(GOODBYE, server).await;
+    match &end {
+        Ok(()) => tracing::info!("stopped"),
+        Err(error) => tracing::error!(error = super::explain(error), "stopped"),
     }
-    tracing::info!("stopped");
-    result
+    end
 }
 
-/// The controllers that the settings ask for. A new vendor is one line here.
-fn controllers(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static, ()>> {
-    let mut controllers = Vec::new();
-    let mut add = |name: &str, start: fn(Shared, EngineSettings) -> BoxFuture<'static, ()>| {
-        if settings.controllers.contains(name) {
-            controllers.push(start(shared.clone(), engine_settings(settings, name)));
-        }
-    };
-    add(Onomondo::NAME, |shared, settings| Box::pin(controller::<Onomondo>(shared, settings)));
-    controllers
+/// What a started process has.
+struct Process {
+    settings: Settings,
+    client: kube::Client,
+    transport: Transport,
+    endpoints: Endpoints,
+    shutdown: Shutdown,
 }
 
-fn engine_settings(settings: &Settings, controller: &str) -> EngineSettings {
-    EngineSettings {
-        watch_namespaces: settings.watch_namespaces.clone(),
-        concurrency: settings.concurrency_of(controller),
-        resync_interval: settings.resync_interval,
-        request_timeout: settings.request_timeout,
-        consistency_allowance: settings.consistency_allowance,
-        list_size_limit: settings.list_size_limit,
-        allowed_hosts: settings.allowed_hosts.clone(),
-        allow_insecure_endpoints: settings.allow_insecure_endpoints,
-        secrets_watch: settings.secrets_watch,
-    }
-}
-
-/// Leads, by the lease where there is to be one, and returns when the lease is lost.
-async fn lead_until_lost(
-    client: &kube::Client,
-    settings: &Settings,
-    metrics: &Metrics,
-    lead: &watch::Sender<Option<Instant>>,
-    shutdown: &Shutdown,
-    instance: String,
-    held: &mut Option<Held>,
-) -> Lost {
-    let Some(election) = settings.leader_election.clone() else {
-        lead.send_replace(Some(Instant::now()));
-        return pending().await;
-    };
-    let name = election.name.clone();
-    metrics.set_leader(&name, false);
-    let lease = Lease::new(client.clone(), &settings.namespace, election, instance, fastrand::u64(..));
-    let Some(gained) = lease.acquire(shutdown).await else { return pending().await };
-    metrics.set_leader(&name, true);
-    lead.send_replace(Some(gained.gained_at()));
-    let lost = held.insert(gained).lost().await;
-    metrics.set_leader(&name, false);
-    lost
-}
-
-/// Unique to this process: a pod's name is not, since its container may restart.
-fn instance() -> String {
-    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-    format!("{}_{:016x}", host.as_deref().unwrap_or("connector-operator"), fastrand::u64(..))
-}
-
-async fn kubernetes_client() -> Result<kube::Client, RunError> {
-    let refuse = |error: &dyn std::fmt::Display| RunError::Kubernetes(error.to_string());
-    let mut config = kube::Config::infer().await.map_err(|error| refuse(&error))?;
-    // It would repeat POSTs; every caller here knows better when to try again.
-    config.default_retry = false;
-    config.read_timeout = Some(WATCH_READ_TIMEOUT);
-    kube::Client::try_from(config).map_err(|error| refuse(&error))
-}
-
-fn vendor_transport(settings: &Settings) -> Result<crate::remote::Transport, RunError> {
-    let ca_pem = match &settings.ca_file {
-        None => None,
-        Some(path) => Some(
-            std::fs::read(path)
-                .map_err(|error| RunError::CaFile(path.display().to_string(), error.to_string()))?,
-        ),
-    };
-    transport(&TransportSettings { ca_pem }).map_err(|error| RunError::Transport(error.to_string()))
-}
-
-/// The fingerprint key; it is tried again until it is there or the process is asked to stop.
-async fn key_when_it_is_there(
-    client: &kube::Client,
-    settings: &Settings,
-    shutdown: &Shutdown,
-) -> Option<crate::engine::fingerprint::FingerprintKey> {
-    loop {
-        match fingerprint_key(client, &settings.namespace).await {
-            Ok(key) => return Some(key),
-            Err(error) => tracing::error!("{error}; trying again in {KEY_RETRY:?}"),
-        }
+impl Process {
+    /// The fingerprint key. It is asked for until it is there; `None` when the shutdown came first.
+    async fn key(&self) -> Option<FingerprintKey> {
+        let until_there = async {
+            loop {
+                match fingerprint_key(&self.client, &self.settings.namespace).await {
+                    Ok(key) => return key,
+                    Err(error) => tracing::error!("{error}; trying again in {KEY_RETRY:?}"),
+                }
+                sleep(KEY_RETRY).await;
+            }
+        };
         tokio::select! {
-            () = sleep(KEY_RETRY) => {}
-            _ = shutdown.requested() => return None,
+            biased;
+            _ = self.shutdown.requested() => None,
+            key = until_there => Some(key),
         }
+    }
+
+    /// Runs the controllers until they have finished or the lease is lost, and says goodbye.
+    async fn work(self, key: FingerprintKey) -> Result<(), RunError> {
+        let metrics = self.endpoints.metrics.clone();
+        let instance = instance();
+        let (publisher, sender) =
+            events::start(self.client.clone(), &instance, fastrand::u64(..), move || metrics.event_dropped());
+        let (lead, leads) = watch::channel(None);
+        let shared = Shared {
+            client: self.client.clone(),
+            transport: self.transport.clone(),
+            key,
+            metrics: self.endpoints.metrics.clone(),
+            events: publisher,
+            readiness: self.endpoints.readiness.clone(),
+            heartbeat: self.endpoints.heartbeat.clone(),
+            leads,
+            shutdown: self.shutdown.clone(),
+        };
+        let working = async {
+            join_all(controllers::all(&self.settings, &shared)).await;
+        };
+        let mut held = None;
+        tokio::select! {
+            // First: a process that was stopped and goes on must not work on an old lease. Also while running work finishes after the
+            // request to stop, the lease has to be kept.
+            biased;
+            lost = self.lead_until_lost(&lead, instance, &mut held) => return Err(RunError::LeaseLost(lost)),
+            end = finished_in_time(working, &self.shutdown, self.settings.shutdown_timeout) => end?,
+        }
+        let release = async {
+            if let Some(held) = held {
+                held.release().await;
+            }
+        };
+        let (_, ()) = tokio::join!(timeout(GOODBYE, release), sender.drain());
+        Ok(())
+    }
+
+    /// Leads, by the lease where there is to be one, and returns when the lease is lost.
+    async fn lead_until_lost(
+        &self,
+        lead: &watch::Sender<Option<Instant>>,
+        identity: String,
+        held: &mut Option<Held>,
+    ) -> Lost {
+        let Some(election) = self.settings.leader_election.clone() else {
+            lead.send_replace(Some(Instant::now()));
+            return pending().await;
+        };
+        let metrics: &Metrics = &self.endpoints.metrics;
+        let name = election.name.clone();
+        metrics.set_leader(&name, false);
+        let namespace = &self.settings.namespace;
+        let lease = Lease::new(self.client.clone(), namespace, election, identity, fastrand::u64(..));
+        let Some(gained) = lease.acquire(&self.shutdown).await else { return pending().await };
+        metrics.set_leader(&name, true);
+        lead.send_replace(Some(gained.gained_at()));
+        held.insert(gained).lost().await
+    }
+}
+
+/// Waits for the work, and drops it where it goes on for too long after a request to stop.
+async fn finished_in_time(
+    work: impl Future<Output = ()>,
+    shutdown: &Shutdown,
+    shutdown_timeout: Duration,
+) -> Result<(), RunError> {
+    let overdue = async {
+        sleep_until(shutdown.requested().await + GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        () = work => Ok(()),
+        () = overdue => Err(RunError::NotFinished(shutdown_timeout)),
+    }
+}
+
+/// A name that is unique to this process: a pod's name, which is its host name, is not, since its containers restart.
+fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("connector-operator");
+    format!("{host}_{:016x}", fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(25);
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_finishes_after_the_request_to_stop_is_waited_for() {
+        let (trigger, shutdown) = shutdown::pair(TIMEOUT);
+        trigger.request();
+
+        let end = finished_in_time(sleep(TIMEOUT), &shutdown, TIMEOUT).await;
+
+        assert!(end.is_ok(), "{end:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_does_not_finish_is_dropped_and_that_is_an_error() {
+        let (trigger, shutdown) = shutdown::pair(TIMEOUT);
+        let work = async {
+            sleep(Duration::from_mins(1)).await;
+            trigger.request();
+            pending::<()>().await;
+        };
+        let began = Instant::now();
+
+        let end = finished_in_time(work, &shutdown, TIMEOUT).await;
+
+        assert_eq!(began.elapsed(), Duration::from_mins(1) + TIMEOUT + GRACE);
+        assert_eq!(
+            end.unwrap_err().to_string(),
+            "running work did not finish within --shutdown-timeout (25s) and was dropped"
+        );
+    }
+
+    #[test]
+    fn no_two_processes_have_one_name() {
+        assert_ne!(instance(), instance());
     }
 }

@@ -2,24 +2,22 @@
 //!
 //! It never writes to the vendor. Its connectors learn of the account through [`AccountView`] and are woken only when that changed.
 
-use super::context::{AccountView, Context, Remote};
-use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
+use super::context::Context;
+use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::queue::{Cause, Next};
-use super::report::{announce, timestamp_in};
 use super::run::{Key, Outcome};
 use super::secrets::read;
-use super::shrink::{Guard, Shrunk};
-use super::status::{FurtherCondition, Verdict, conditions, is_same};
+use super::shrink::Guard;
+use super::state::{AccountView, Remote};
+use super::status::Verdict;
 use super::vendor::Vendor;
-use crate::api::{AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus};
-use crate::remote::{Connection, Health, Reflector, Refresh, RemoteError};
-use jiff::Timestamp;
+use crate::api::AccountSpec;
+use crate::remote::{Connection, Reflector, Refresh};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 /// How often an account is looked at that nobody wakes.
@@ -40,12 +38,13 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
     }
 }
 
-struct Pass<'a, V: Vendor> {
-    context: &'a Arc<Context<V>>,
-    key: &'a ObjectKey,
-    account: Arc<Object<V::Account>>,
-    credential_fingerprint: Option<String>,
-    outcome: Outcome,
+/// One pass over an account.
+pub(super) struct Pass<'a, V: Vendor> {
+    pub(super) context: &'a Arc<Context<V>>,
+    pub(super) key: &'a ObjectKey,
+    pub(super) account: Arc<Object<V::Account>>,
+    pub(super) credential_fingerprint: Option<String>,
+    pub(super) outcome: Outcome,
 }
 
 /// The account object is no more: what it reached stays known while connectors still need it for their deletes.
@@ -151,7 +150,7 @@ impl<V: Vendor> Pass<'_, V> {
         Ok(())
     }
 
-    fn wake_users(&mut self) {
+    pub(super) fn wake_users(&mut self) {
         let users = self.context.state().users(self.key).cloned().collect();
         self.outcome.wake.extend(dependents(users));
     }
@@ -162,7 +161,7 @@ impl<V: Vendor> Pass<'_, V> {
         let credential = self.credential(spec).await?;
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
         let scope = V::scope(spec);
-        let name = self.context.key.of_remote(endpoint.as_str(), &scope, &credential);
+        let name = self.context.key.of_remote(endpoint.as_str(), &scope, V::manner(spec), &credential);
         let settings = &self.context.settings;
         let mut state = self.context.state();
         let state = &mut *state;
@@ -309,157 +308,11 @@ impl<V: Vendor> Pass<'_, V> {
         let status = self.status(&verdict, &[further]);
         self.write(&verdict, status).await
     }
-
-    /// Says how the listing goes.
-    async fn report(&mut self) -> Result<(), WriteError> {
-        let (health, lists, shrunk) = {
-            let state = self.context.state();
-            let Some(remote) = state.views.get(self.key).and_then(|view| state.remotes.get(&view.remote))
-            else {
-                return Ok(());
-            };
-            let lists = remote.reflector.snapshot().lists();
-            (remote.reflector.health(), lists, remote.guard.shrunk().cloned())
-        };
-        if lists == 0 && health.failing.is_none() {
-            // The first list is on its way and will wake this account.
-            return Ok(());
-        }
-        self.watch_the_age(&health);
-        let verdict = match (&health.failing, &shrunk) {
-            (_, _) if self.account.is_deleted() => self.deletion_waits(),
-            (Some(error), _) => listing_failed(self.key, error),
-            (None, Some(shrunk)) => snapshot_shrank(self.key, shrunk),
-            (None, None) => Verdict::succeeded(format!("account {} was read and understood", self.key)),
-        };
-        let believed = health.failing.is_none() && shrunk.is_none();
-        let mut status = self.status(&verdict, &[]);
-        if believed {
-            self.describe_snapshot(&mut status);
-        }
-        self.write(&verdict, status).await
-    }
-
-    fn deletion_waits(&self) -> Verdict {
-        let holders = self.context.state().held_by(self.key, &self.context.key);
-        let some: Vec<String> = holders.iter().take(5).map(ToString::to_string).collect();
-        Verdict::deletion_blocked(format!(
-            "account {} is needed until {} connectors that use it are gone: {}{}",
-            self.key,
-            holders.len(),
-            some.join(", "),
-            if holders.len() > some.len() { ", …" } else { "" },
-        ))
-    }
-
-    /// Wakes the connectors once when the last good list becomes too old, and once when that is over.
-    fn watch_the_age(&mut self, health: &Health) {
-        let stale_at = stale_at(health, self.interval());
-        let now = Instant::now();
-        let told = {
-            let mut state = self.context.state();
-            let Some(view) = state.views.get(self.key) else { return };
-            let name = view.remote.clone();
-            let Some(remote) = state.remotes.get_mut(&name) else { return };
-            let is_stale = health.failing.is_some() && now >= stale_at;
-            std::mem::replace(&mut remote.told_stale, is_stale) != is_stale
-        };
-        if told {
-            self.wake_users();
-        }
-        if health.failing.is_some() && now < stale_at {
-            self.outcome.next = Next::After(stale_at - now);
-        }
-    }
-
-    fn interval(&self) -> Duration {
-        let own = self.account.spec.as_ref().ok().and_then(AccountSpec::resync_interval);
-        own.unwrap_or(self.context.settings.resync_interval)
-    }
-
-    fn describe_snapshot(&self, status: &mut AccountStatus) {
-        let Some((view, content)) = self.view_and_content() else { return };
-        let (objects, unmanaged) = {
-            let state = self.context.state();
-            let snapshot = view.reflector.snapshot();
-            let unmanaged =
-                snapshot.iter().filter(|(identity, _)| !state.stakes.is_held(&view.remote, identity)).count();
-            (snapshot.len(), unmanaged)
-        };
-        self.context.metrics.snapshot_taken(V::NAME, &self.key.to_string(), objects, unmanaged);
-        let counts = (count(objects), count(unmanaged));
-        let unmoved = status
-            .last_snapshot
-            .as_ref()
-            .filter(|last| content.is_none() && (last.objects, last.unmanaged) == counts)
-            .map(|last| last.at.clone());
-        let at = unmoved.or(content).unwrap_or_else(|| timestamp_in(Duration::ZERO));
-        status.last_snapshot = Some(LastSnapshot { objects: counts.0, unmanaged: counts.1, at });
-        status.credential_fingerprint.clone_from(&self.credential_fingerprint);
-    }
-
-    /// The view, and since when this process has known the content; `None` for the first content it saw.
-    fn view_and_content(&self) -> Option<(AccountView<V>, Option<String>)> {
-        let mut state = self.context.state();
-        let view = state.views.get(self.key)?.clone();
-        let remote = state.remotes.get_mut(&view.remote)?;
-        let revision = remote.reflector.snapshot().revision();
-        let moved = remote.content.as_ref().is_some_and(|(known, _)| *known != revision);
-        if moved || remote.content.is_none() {
-            let since = if moved { timestamp_in(Duration::ZERO) } else { String::new() };
-            remote.content = Some((revision, since));
-        }
-        let since = remote.content.as_ref().map(|(_, since)| since.clone()).filter(|since| !since.is_empty());
-        Some((view, since))
-    }
-
-    fn status(&self, verdict: &Verdict, further: &[FurtherCondition]) -> AccountStatus {
-        let before = &self.account.status;
-        let generation = self.account.generation();
-        let held = self.held_until();
-        AccountStatus {
-            observed_generation: Some(generation),
-            conditions: conditions(
-                &before.conditions,
-                verdict,
-                further,
-                generation,
-                k8s_openapi::jiff::Timestamp::now(),
-            ),
-            last_snapshot: before.last_snapshot.clone(),
-            // The moment is only written when it moved by more than a reading of two clocks can differ.
-            rate_limit: held.map(|held_until| match &before.rate_limit {
-                Some(known) if is_about(&known.held_until, &held_until) => known.clone(),
-                _ => RateLimitStatus { held_until },
-            }),
-            credential_fingerprint: before.credential_fingerprint.clone(),
-            last_handled_reconcile_at: self.account.requested_at().map(crate::api::shortened),
-        }
-    }
-
-    fn held_until(&self) -> Option<String> {
-        let state = self.context.state();
-        let view = state.views.get(self.key).filter(|view| view.usable)?;
-        let now = Instant::now();
-        let until = V::http(view.reflector.source()).budget().lock().held_until(now)?;
-        Some(timestamp_in(until - now))
-    }
-
-    async fn write(&mut self, verdict: &Verdict, status: AccountStatus) -> Result<(), WriteError> {
-        if is_same(&self.account.status, &status) {
-            return Ok(());
-        }
-        announce(&self.context.events, &self.account.reference(), &self.account.status.conditions, verdict);
-        let written = apply_status(&self.context.client, &self.account, &status).await?;
-        self.context.state().accounts.fold(written.clone());
-        self.account = Arc::new(written);
-        Ok(())
-    }
 }
 
 /// Where several accounts share a remote, the strictest of them counts.
 fn apply_settings<V: Vendor>(
-    state: &super::context::State<V>,
+    state: &super::state::State<V>,
     view: &AccountView<V>,
     settings: &super::context::EngineSettings,
 ) {
@@ -479,63 +332,4 @@ fn apply_settings<V: Vendor>(
     if let Some(per_minute) = per_minute {
         http.budget().lock().set_per_minute(per_minute);
     }
-}
-
-/// When the last good list counts as too old to call anything in sync (semantics, 7).
-pub fn stale_at(health: &Health, interval: Duration) -> Instant {
-    health.last_good.unwrap_or(health.started) + (interval * 3).max(Duration::from_mins(5))
-}
-
-fn listing_failed(key: &ObjectKey, error: &RemoteError) -> Verdict {
-    let message = |what: &str| format!("account {key}: {error}{what}");
-    match (error, error.status().map(|status| status.as_u16())) {
-        (RemoteError::TooLarge(_), _) => Verdict::stalled(
-            "ListTooLarge",
-            message("; raise --list-size-limit, or use a key that sees fewer objects"),
-        ),
-        (RemoteError::BudgetSpent(_), _) | (_, Some(429)) => Verdict::retrying("RateLimited", message("")),
-        (_, Some(401)) => Verdict::stalled(
-            "AuthenticationFailed",
-            message(
-                "; correct the credential in the Secret, or authorizationScheme where the account has one",
-            ),
-        ),
-        (_, Some(403)) => {
-            Verdict::stalled("Forbidden", message("; the credential may not list: give it the permission"))
-        }
-        (RemoteError::Status { .. }, Some(300..=499)) => {
-            Verdict::stalled("ListRefused", message("; check spec.endpoint and what it names"))
-        }
-        _ => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),
-    }
-}
-
-fn snapshot_shrank(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
-    let cause = if shrunk.credential_replaced { "since the credential was replaced" } else { "all at once" };
-    let names: Vec<&str> =
-        shrunk.missing.iter().chain(&shrunk.differing).take(5).map(crate::remote::Identity::as_str).collect();
-    Verdict::stalled(
-        "SnapshotShrank",
-        format!(
-            "account {key}: of {} recorded objects {} are missing and {} are others {cause} ({}{}); nothing is written \
-             until they are back. If that is right, accept it: kubectl annotate -n {} {} connector-operator.io/accept-snapshot={}",
-            shrunk.recorded,
-            shrunk.missing.len(),
-            shrunk.differing.len(),
-            names.join(", "),
-            if shrunk.missing.len() + shrunk.differing.len() > names.len() { ", …" } else { "" },
-            key.namespace,
-            key.name,
-            shrunk.hash
-        ),
-    )
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn is_about(known: &str, new: &str) -> bool {
-    let (Ok(known), Ok(new)) = (known.parse::<Timestamp>(), new.parse::<Timestamp>()) else { return false };
-    known.as_second().abs_diff(new.as_second()) <= 2
 }

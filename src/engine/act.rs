@@ -3,9 +3,9 @@
 
 use super::claims::Claim;
 use super::kubernetes::WriteError;
+use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::Next;
-use super::reconcile::{LOOK_AGAIN, Pass, Work};
 use super::report::{describe, fields};
 use super::status::Verdict;
 use super::vendor::{Change, Vendor};

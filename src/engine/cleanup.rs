@@ -2,12 +2,13 @@
 //!
 //! A bad spec never blocks it. It deletes nothing that another connector holds, and nothing outside the scope that was recorded.
 
-use super::context::{AccountView, object_renaming, open_claim, recorded};
+use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::pass::Pass;
 use super::plan::is_proven;
 use super::queue::{Cause, Next};
-use super::reconcile::Pass;
 use super::run::Key;
+use super::state::AccountView;
 use super::status::{Progress, Verdict};
 use super::vendor::Vendor;
 use crate::api::{AccountSpec, ConnectorSpec, DeletionPolicy, ManagementPolicy, ORPHAN_ANNOTATION};

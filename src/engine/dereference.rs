@@ -1,10 +1,12 @@
 //! Before a pass decides: the account that a connector names, and the values of its Secrets. Reads only.
 
-use super::context::{AccountView, Context, State, account_key};
+use super::context::Context;
+use super::identity::account_key;
 use super::object::{Object, ObjectKey};
 use super::plan::{Declared, SecretFacts};
 use super::run::Key;
 use super::secrets::{ReadSecret, SecretError, read};
+use super::state::{AccountView, State};
 use super::status::Verdict;
 use super::vendor::{SecretValues, Vendor};
 use crate::api::{AccountSpec, AdoptionPolicy, AllowedNamespaces, ConnectorSpec, NamespacesFrom};

@@ -35,8 +35,14 @@ impl FingerprintKey {
     }
 
     /// What accounts that may share a snapshot have in common.
-    pub fn of_remote(&self, endpoint: &str, scope: &str, credential: &[SecretString]) -> String {
-        let parts: Vec<&str> = ["remote", endpoint, scope]
+    pub fn of_remote(
+        &self,
+        endpoint: &str,
+        scope: &str,
+        manner: &str,
+        credential: &[SecretString],
+    ) -> String {
+        let parts: Vec<&str> = ["remote", endpoint, scope, manner]
             .into_iter()
             .chain(credential.iter().map(ExposeSecret::expose_secret))
             .collect();

@@ -3,6 +3,7 @@
 //! One [`run::Controller`] serves one vendor through the [`vendor::Vendor`] trait: feeds and lists wake objects in the
 //! [`queue`], and a pass over one ([`reconcile`], [`cleanup`], [`accounts`]) dereferences, [plans](plan), acts and reports.
 
+pub mod account_report;
 pub mod accounts;
 pub mod act;
 pub mod cache;
@@ -12,11 +13,15 @@ pub mod context;
 pub mod convergence;
 pub mod dereference;
 pub mod events;
+pub mod feeds;
 pub mod fingerprint;
+pub mod identity;
 pub mod kubernetes;
 pub mod kubernetes_error;
 pub mod lease;
+pub mod lists;
 pub mod object;
+pub mod pass;
 pub mod plan;
 pub mod queue;
 pub mod reconcile;
@@ -25,6 +30,9 @@ pub mod run;
 pub mod secrets;
 pub mod shrink;
 pub mod start;
+pub mod state;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod toy;
 pub mod vendor;
 pub mod watch;

@@ -348,3 +348,6 @@ pub fn secret_differences(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,3 +234,6 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         lane.due.insert((at, self.sequence), key.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,26 +2,26 @@
 
 use super::act::Attempt;
 use super::cleanup;
-use super::context::{AccountView, Context, object_renaming, open_claim, recorded};
-use super::dereference::{Account, NoAccount, account, secrets};
-use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
-use super::object::{Object, ObjectKey};
+use super::context::Context;
+use super::convergence::Convergence;
+use super::dereference::{NoAccount, account, secrets};
+use super::identity::{object_renaming, open_claim, recorded};
+use super::kubernetes::WriteError;
+use super::object::ObjectKey;
+use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Blocked, Bond, Facts, Plan, SecretFacts, Waiting, plan};
-use super::queue::{Cause, Next};
-use super::report::{announce, blocked, describe, done, planned, secrets_in_sync, secrets_status};
-use super::run::{Key, Outcome};
-use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same};
-use super::vendor::{Change, Desired, SecretValues, Vendor, WhenAbsent};
-use crate::api::{
-    AdoptionPolicy, ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, PlannedChange,
-};
+use super::queue::Next;
+use super::report::{blocked, describe, planned, secrets_in_sync, secrets_status};
+use super::run::Outcome;
+use super::state::AccountView;
+use super::status::{FurtherCondition, Progress, Verdict, conditions};
+use super::vendor::{Change, Vendor, WhenAbsent};
+use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh, RemoteItem};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a stalled object is planned again that nobody wakes (semantics, 7).
-pub const LOOK_AGAIN: Duration = Duration::from_mins(30);
 /// How long a key and a certificate may disagree before that is no passing state.
 const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -37,40 +37,6 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
             tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
             Outcome { wake: pass.outcome.wake, ..Outcome::failed() }
         }
-    }
-}
-
-/// The status of a connector of `V`.
-pub type Status<V> = ConnectorStatus<<V as Vendor>::Remote>;
-
-/// One pass.
-pub struct Pass<'a, V: Vendor> {
-    /// What all passes share.
-    pub context: &'a Arc<Context<V>>,
-    /// The connector's name.
-    pub key: &'a ObjectKey,
-    /// The connector, as of our last own write.
-    pub object: Arc<Object<V::Connector>>,
-    /// What the run loop is told in the end.
-    pub outcome: Outcome,
-}
-
-/// What a pass over a living connector works with.
-pub struct Work<'a, V: Vendor> {
-    /// Its spec.
-    pub spec: &'a V::ConnectorSpec,
-    /// Its account.
-    pub account: &'a Account<V>,
-    /// Its write-only values.
-    pub values: &'a SecretValues,
-    /// What is known of them.
-    pub secrets: &'a SecretFacts,
-}
-
-impl<V: Vendor> Work<'_, V> {
-    /// What a write needs.
-    pub fn desired<'a>(&'a self, object_name: &'a str) -> Desired<'a, V::ConnectorSpec> {
-        Desired { object_name, spec: self.spec, secrets: self.values }
     }
 }
 
@@ -191,7 +157,7 @@ impl<V: Vendor> Pass<'_, V> {
             if memory.basis != basis {
                 memory.basis = basis;
                 memory.refused = None;
-                memory.convergence = super::convergence::Convergence::default();
+                memory.convergence = Convergence::default();
             }
         });
     }
@@ -462,119 +428,6 @@ impl<V: Vendor> Pass<'_, V> {
         }));
         status.observed_generation = status.observed_generation.or(Some(-1));
         self.apply(status).await
-    }
-
-    /// Sees that our finalizer is there exactly while it has work. Returns whether the pass may go on: it may not while the account is not held
-    /// yet, and is woken when it is.
-    pub async fn finalize(&mut self, spec: &V::ConnectorSpec, has_remote: bool) -> Result<bool, WriteError> {
-        self.finalize_with(spec, has_remote, None).await
-    }
-
-    /// The same, with a claim in one write.
-    pub async fn finalize_with(
-        &mut self,
-        spec: &V::ConnectorSpec,
-        has_remote: bool,
-        claim: Option<String>,
-    ) -> Result<bool, WriteError> {
-        let manages = spec.management_policy() == ManagementPolicy::Manage;
-        let wanted = manages && spec.deletion_policy() == DeletionPolicy::Delete && has_remote;
-        if wanted && !self.account_is_held() {
-            return Ok(false);
-        }
-        let patch = MetadataPatch { finalizer: Some(wanted), claim: claim.map(Some) };
-        if !patch.is_empty_for(&*self.object) {
-            self.patch(&patch).await?;
-        }
-        Ok(true)
-    }
-
-    /// Whether the account carries our finalizer; else it is asked to.
-    fn account_is_held(&mut self) -> bool {
-        let mut state = self.context.state();
-        let Some(key) = state.account_of(self.key).cloned() else { return false };
-        let held =
-            state.accounts.get(&key).is_some_and(|account| account.has_finalizer() || account.is_deleted());
-        if !held {
-            state.hold_requested.insert(key.clone());
-            self.outcome.wake.push((Key::Account(key), Cause::Dependency));
-        }
-        held
-    }
-
-    /// Patches finalizer or claim.
-    pub async fn patch(&mut self, patch: &MetadataPatch) -> Result<(), WriteError> {
-        let patched = patch_metadata(&self.context.client, &self.object, patch).await?;
-        self.fold(patched);
-        Ok(())
-    }
-
-    /// Says `verdict` and leaves everything else in the status as it is.
-    pub async fn say(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        self.write(verdict, &[], |_| {}).await
-    }
-
-    /// Writes the status, where it says anything new.
-    pub async fn write(
-        &mut self,
-        verdict: Verdict,
-        further: &[FurtherCondition],
-        edit: impl FnOnce(&mut Status<V>),
-    ) -> Result<(), WriteError> {
-        let mut status = self.object.status.clone();
-        let generation = self.object.generation();
-        status.planned_changes = Vec::new();
-        edit(&mut status);
-        let now = k8s_openapi::jiff::Timestamp::now();
-        status.conditions = conditions(&self.object.status.conditions, &verdict, further, generation, now);
-        status.observed_generation = Some(generation);
-        status.last_handled_reconcile_at = self.object.requested_at().map(crate::api::shortened);
-        if verdict.progress == Progress::Stalled {
-            self.outcome.next = Next::After(LOOK_AGAIN.mul_f64(0.9 + 0.1 * fastrand::f64()));
-        }
-        announce(&self.context.events, &self.object.reference(), &self.object.status.conditions, &verdict);
-        self.apply(status).await
-    }
-
-    async fn apply(&mut self, status: Status<V>) -> Result<(), WriteError> {
-        if is_same(&self.object.status, &status) {
-            return Ok(());
-        }
-        let applied = apply_status(&self.context.client, &self.object, &status).await?;
-        self.fold(applied);
-        self.memory(|memory| memory.secrets_written.clear());
-        Ok(())
-    }
-
-    fn fold(&mut self, object: Object<V::Connector>) {
-        let wake = self.context.state().fold(object.clone(), &self.context.key);
-        self.outcome.wake.extend(wake.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
-        self.object = Arc::new(object);
-    }
-
-    /// What is remembered of this connector.
-    pub fn memory<T>(&self, change: impl FnOnce(&mut super::context::Memory) -> T) -> T {
-        change(self.context.state().memory(self.key, self.object.uid()))
-    }
-
-    /// The vendor's object.
-    pub fn entry(&self, work: &Work<'_, V>, identity: &Identity) -> Option<Entry<V::Item>> {
-        work.account.view.reflector.snapshot().get(identity.as_str()).cloned()
-    }
-
-    /// Publishes that something was done.
-    pub fn tell(&self, reason: &'static str, note: String) {
-        done(&self.context.events, &self.object.reference(), reason, note);
-    }
-
-    fn warn(&self, reason: &'static str, note: &str) {
-        self.context.events.publish(super::events::Event {
-            regarding: self.object.reference(),
-            kind: super::events::EventType::Warning,
-            reason,
-            action: "Reconcile",
-            note: format!("{}: {note}", self.key.name),
-        });
     }
 }
 

@@ -1,10 +1,12 @@
 //! From settings to a running controller, and the Secret that keeps the fingerprint key.
 
-use super::context::{Context, EngineSettings, State};
+use super::context::{Context, EngineSettings};
 use super::events::EventPublisher;
+use super::feeds::scopes;
 use super::fingerprint::{FingerprintKey, KEY_LENGTH};
 use super::kubernetes_error::describe;
-use super::run::{Controller, Signs, scopes};
+use super::run::{Controller, Signs};
+use super::state::State;
 use super::vendor::Vendor;
 use crate::metrics::Metrics;
 use crate::remote::Transport;

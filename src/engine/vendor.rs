@@ -118,6 +118,11 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// Where identities of this account are valid, as in `status.scope`.
     fn scope(account: &Self::AccountSpec) -> String;
 
+    /// What else of an account decides how its calls are made. Accounts that differ in it share neither snapshot nor budget.
+    fn manner(_account: &Self::AccountSpec) -> &'static str {
+        ""
+    }
+
     /// The endpoints of an account. `credential` holds the values of `secret_sources`, in their order.
     ///
     /// # Errors

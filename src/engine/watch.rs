@@ -81,11 +81,11 @@ fn describe(error: &watcher::Error) -> String {
 }
 
 fn is_expired(error: &watcher::Error) -> bool {
-    let code = match error {
-        watcher::Error::WatchError(status) => status.code,
-        watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
-        _ => return false,
-    };
-    code == 410
+    use watcher::Error::{WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        WatchError(status)
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status)) => status.code == 410,
+        _ => false,
+    }
 }

@@ -99,7 +99,7 @@ struct LeaseName {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KubernetesRequest {
-    code: u16,
+    code: String,
     method: String,
     host: String,
 }
@@ -212,8 +212,9 @@ impl Metrics {
         self.0.leader.get_or_create(&LeaseName { name: name.to_owned() }).set(i64::from(leads));
     }
 
-    /// The Kubernetes API server at `host` answered a request.
-    pub fn kubernetes_request_finished(&self, code: u16, method: &str, host: &str) {
+    /// A request to the Kubernetes API server at `host` ended with this HTTP status; 0: without an answer, shown as client-go does.
+    pub fn kubernetes_request_finished(&self, status: u16, method: &str, host: &str) {
+        let code = if status == 0 { "<error>".to_owned() } else { status.to_string() };
         let labels = KubernetesRequest { code, method: method.to_owned(), host: host.to_owned() };
         self.0.kubernetes_requests.get_or_create(&labels).inc();
     }
@@ -333,7 +334,7 @@ impl Inner {
         );
         r.register(
             "rest_client_requests",
-            "Answers of the Kubernetes API server",
+            "Requests to the Kubernetes API server by HTTP status",
             self.kubernetes_requests.clone(),
         );
         r.register("reflector_lists", "Lists that a feed made of its kind", self.reflector_lists.clone());

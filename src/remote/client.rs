@@ -10,6 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -281,12 +282,36 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
     text(headers, name)?.trim().parse().ok()
 }
 
-/// `Retry-After` as delta seconds; an HTTP date is read as one minute, since vendors send seconds.
+/// `Retry-After` in seconds or as an HTTP date; what is neither asks for a minute.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = text(headers, RETRY_AFTER.as_str())?.trim();
-    Some(value.parse().map_or(Duration::from_mins(1), Duration::from_secs))
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok();
+    Some(date.map_or(Duration::from_mins(1), |date| until_epoch(date.as_second())))
 }
 
 fn until_epoch(seconds: i64) -> Duration {
     Duration::from_secs(u64::try_from(seconds.saturating_sub(Timestamp::now().as_second())).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().expect("a header value"));
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "a moment that is over");
+        assert!(asked("Fri, 01 Jan 2100 00:00:00 GMT").expect("a wait") > Duration::from_hours(24));
+        assert_eq!(asked("soon"), Some(Duration::from_mins(1)));
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

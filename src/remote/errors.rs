@@ -17,7 +17,8 @@ pub enum RemoteError {
     #[error("the vendor could not be reached: {0}")]
     Unreachable(String),
     /// The request budget will not allow the call soon; nothing was sent.
-    #[error("the account's request budget is spent for another {}s", .0.as_secs())]
+    // How long still is not in the text: a condition must not move by itself.
+    #[error("the account's request budget is spent")]
     BudgetSpent(Duration),
     /// The answer is larger than the limit in bytes.
     #[error("the vendor's answer is larger than the limit of {0} bytes")]

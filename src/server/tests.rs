@@ -96,6 +96,7 @@ async fn it_listens_until_the_shutdown_and_closes_each_connection_after_its_answ
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
 
     trigger.request();
     server.await.unwrap();
@@ -116,7 +117,8 @@ async fn a_client_that_dawdles_is_cut_off() {
     tokio::time::pause();
     let began = tokio::time::Instant::now();
     let mut answer = Vec::new();
-    let ended = client.read_to_end(&mut answer).await;
+    let reading = client.read_to_end(&mut answer);
+    let ended = tokio::time::timeout(Duration::from_hours(1), reading).await.expect("was never cut off");
 
     assert!(!answer.starts_with(b"HTTP/1.1 200"), "{ended:?}: {}", String::from_utf8_lossy(&answer));
     assert!(

@@ -18,13 +18,14 @@ Examples:
       in a cluster: every namespace, every controller, as the pod's ServiceAccount
   connector-operator run --watch-namespace iot --watch-namespace plant
       two namespaces only (a Role in each is enough)
-  connector-operator run --lease-namespace default --log-format text --log-level debug
+  connector-operator run --lease-namespace default --log-format text
       on a laptop, against the cluster of the current kubeconfig
   connector-operator crds | kubectl apply --server-side -f -
       install or upgrade the custom resource definitions
 
-Durations are written 500ms, 30s, 1m30s, 24h; sizes 512KiB, 64MiB, 1GiB. A flag that takes several values may be repeated or take them
-comma-separated, as its environment variable does. The cluster is that of KUBECONFIG or ~/.kube/config, else the pod's own.
+Durations are written 500ms, 30s, 1m30s, 24h; sizes 512KiB, 64MiB, 1GiB.
+A flag that takes several values may be repeated or take them comma-separated, as its variable does.
+The cluster is that of KUBECONFIG or ~/.kube/config, else the pod's own.
 HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.";
 
 /// Makes SaaS vendors' connectors equal to their declaration in Kubernetes, and keeps them equal

@@ -6,17 +6,24 @@
 mod support;
 
 mod adoption;
+mod certificate;
 mod chart;
 mod claims;
+mod converge;
+mod crash;
 mod create;
 mod drift;
 mod forced;
 mod harness;
+mod lag;
 mod observe;
+mod open_questions;
 mod plan;
 mod quiet;
 mod removed;
 mod rename;
+mod replicas;
+mod secrets;
 mod shrunk;
 mod suspend;
 mod type_change;

@@ -95,7 +95,7 @@ impl Story {
     }
 
     /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a`, and returns its note.
-    pub async fn told(&self, event: &str) -> String {
+    pub async fn note_of(&self, event: &str) -> String {
         let prefix = format!("{event}: ");
         wait::until(event, DEADLINE, || async {
             let events = self.events().await;

@@ -29,9 +29,11 @@ impl Opening {
         self
     }
 
-    /// Adds a flag of the operator that the chart has no value for.
+    /// Sets a flag of the operator that the chart has no value for.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Opening {
+        let flag = |argument: &str| argument.split('=').next().map(str::to_owned);
+        self.arguments.retain(|known| flag(known) != flag(argument));
         self.arguments.push(argument.to_owned());
         self
     }
@@ -54,6 +56,13 @@ impl Opening {
     #[must_use]
     pub fn other_namespace(mut self, suffix: &str) -> Opening {
         self.other_namespaces.push(format!("{}-{suffix}", self.name));
+        self
+    }
+
+    /// One more namespace that the operator works on, by its whole name.
+    #[must_use]
+    pub fn works_on(mut self, namespace: &str) -> Opening {
+        self.other_namespaces.push(namespace.to_owned());
         self
     }
 

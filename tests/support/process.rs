@@ -16,6 +16,10 @@ use super::wait;
 
 /// Finished runs whose folders stay, for a look at the logs of a failed story.
 const RUNS_KEPT: usize = 5;
+/// How long a run lasts that was handed over.
+const KEPT_SECONDS: u32 = 24 * 3600;
+/// The file that names the process which keeps a run going.
+const KEPT_BY: &str = "kept-by";
 
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
@@ -83,6 +87,22 @@ impl Run {
         let _ = fs::write(self.folder.join("keep"), "");
     }
 
+    /// Lets everything that runs outlive this process, and returns the id of the process whose end now ends it all. It ends
+    /// by itself after a day.
+    #[allow(clippy::zombie_processes, reason = "it outlives us")]
+    pub fn hand_over(&self) -> u32 {
+        let pipe = self.pipe().try_clone().expect("share the guardian's pipe");
+        let keeper = Command::new("sleep")
+            .arg(KEPT_SECONDS.to_string())
+            .stdin(pipe)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start the keeper (sleep)");
+        fs::write(self.folder.join(KEPT_BY), keeper.id().to_string()).expect("note who keeps the run");
+        keeper.id()
+    }
+
     fn pipe(&self) -> std::sync::MutexGuard<'_, File> {
         self.guardian.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,13 +114,18 @@ fn forget_old_runs(runs: &Path) {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
-        .filter(|run| !Path::new("/proc").join(run.file_name()).exists())
+        .filter(|run| !is_process(run.file_name()))
+        .filter(|run| !fs::read_to_string(run.path().join(KEPT_BY)).is_ok_and(is_process))
         .filter_map(|run| Some((run.metadata().ok()?.modified().ok()?, run.path())))
         .collect();
     ended.sort();
     for (_, folder) in ended.iter().rev().skip(RUNS_KEPT) {
         let _ = fs::remove_dir_all(folder);
     }
+}
+
+fn is_process(id: impl AsRef<Path>) -> bool {
+    Path::new("/proc").join(id).exists()
 }
 
 /// What a test does to a process.

@@ -2,23 +2,28 @@
 //! what somebody else changes behind the operator's back.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::certificates::write_private;
 use super::http::{get, send_json};
-use super::process::Process;
+use super::process::{Process, Signal};
 use super::wait;
 
+/// Where the state of a vendor that went down lies.
+const STATE: &str = "vendor-state.json";
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A running emulator.
 pub struct Vendor {
     process: Process,
     url: String,
+    folder: PathBuf,
+    arguments: Vec<String>,
 }
 
 /// One request that the vendor saw.
@@ -26,6 +31,8 @@ pub struct Vendor {
 pub struct Request {
     /// Counts up.
     pub seq: u64,
+    /// When it came, by the vendor's clock.
+    pub at: String,
     /// The connection that it came on.
     pub connection: u64,
     /// Whose key it carried.
@@ -74,10 +81,9 @@ impl fmt::Display for Request {
 impl Vendor {
     /// Starts an emulator with these switches, in which `key` is the API key of the organisation `default`.
     pub async fn start(folder: &Path, key: &str, switches: &[(String, String)]) -> Vendor {
-        let mut arguments = vec![format!("--api-key={key}=default"), "--listen=127.0.0.1:0".to_owned()];
+        let mut arguments = vec![format!("--api-key={key}=default")];
         arguments.extend(switches.iter().map(|(name, value)| format!("--switch={name}={value}")));
-        let program = Path::new(env!("CARGO_BIN_EXE_vendor-emulator"));
-        let mut process = Process::start(program, &arguments, &[], &folder.join("vendor-emulator.log"));
+        let mut process = launch(folder, &arguments, &["--listen=127.0.0.1:0".to_owned()]);
         let url = wait::until("the emulator listens", STARTS_WITHIN, || {
             let said = process.last_lines(20);
             let ended = process.epitaph();
@@ -89,7 +95,25 @@ impl Vendor {
             }
         })
         .await;
-        Vendor { process, url }
+        Vendor { process, url, folder: folder.to_owned(), arguments }
+    }
+
+    /// The vendor is down: nobody listens any more. What it keeps is there again after [`Vendor::comes_back`]; its log of
+    /// requests begins anew.
+    pub async fn goes_down(&mut self) {
+        let state = self.read("state").await;
+        write_private(&self.folder.join(STATE), &state.to_string());
+        self.process.signal(Signal::Terminate);
+        self.process.exited(STARTS_WITHIN).await;
+    }
+
+    /// The vendor that went down listens again where it did.
+    pub async fn comes_back(&mut self) {
+        let flags =
+            [format!("--listen={}", self.host()), format!("--state={}", self.folder.join(STATE).display())];
+        self.process = launch(&self.folder, &self.arguments, &flags);
+        let url = format!("{}/_emulator", self.url);
+        wait::until("the emulator listens again", STARTS_WITHIN, || get(&url)).await;
     }
 
     /// Where the vendor's API is: an account's endpoint.
@@ -110,7 +134,8 @@ impl Vendor {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    async fn read(&self, path: &str) -> Value {
+    /// Reads one of the emulator's controls.
+    pub async fn read(&self, path: &str) -> Value {
         let url = format!("{}/_emulator/{path}", self.url);
         let (code, text) = get(&url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         assert!(code < 300, "{url}: {code} {text}");
@@ -148,6 +173,11 @@ impl Vendor {
     /// Answers an open question about the vendor, such as `onomondo.options-patch` with `replace`.
     pub async fn switch(&self, name: &str, value: &str) {
         self.control(Method::PUT, "switches", &json!({name: value})).await;
+    }
+
+    /// Every open question has its default answer again.
+    pub async fn switches_back(&self) {
+        self.control(Method::DELETE, "switches", &Value::Null).await;
     }
 
     /// Makes requests go wrong: `matching` says which, `action` how (`docs/emulator.md`). Returns the fault's number.
@@ -218,6 +248,18 @@ impl Vendor {
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+fn launch(folder: &Path, arguments: &[String], more: &[String]) -> Process {
+    let program = Path::new(env!("CARGO_BIN_EXE_vendor-emulator"));
+    let arguments = [arguments, more].concat();
+    Process::start(program, &arguments, &[], &folder.join("vendor-emulator.log"))
+}
+
+/// How the log shows a secret that was sent.
+pub fn as_logged(secret: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
+    digest.as_ref().iter().fold("<set> sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Requests as compact lines.

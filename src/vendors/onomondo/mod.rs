@@ -4,6 +4,8 @@
 
 mod client;
 mod declared;
+#[cfg(test)]
+mod laws;
 mod model;
 mod pem;
 
@@ -37,6 +39,13 @@ impl Vendor for Onomondo {
 
     fn scope(account: &OnomondoAccountSpec) -> String {
         Url::parse(account.endpoint()).map_or_else(|_| account.endpoint().to_owned(), |url| place(&url))
+    }
+
+    fn manner(account: &OnomondoAccountSpec) -> &'static str {
+        match account.authorization_scheme {
+            OnomondoAuthorizationScheme::Bare => "Bare",
+            OnomondoAuthorizationScheme::Bearer => "Bearer",
+        }
     }
 
     fn connect(

@@ -1,0 +1,41 @@
+//! What a connector's own record says of its remote object: the identity in its status, and the claim that stands open without one. Pure.
+
+use super::claims::Claim;
+use super::fingerprint::FingerprintKey;
+use super::object::{Kind, Object, ObjectKey};
+use super::vendor::Vendor;
+use crate::api::{CLAIM_ANNOTATION, ConnectorSpec, ConnectorStatus};
+use crate::remote::Identity;
+
+/// The account that a spec names.
+pub fn account_key(spec: &impl ConnectorSpec, namespace: &str) -> ObjectKey {
+    let reference = spec.account_ref();
+    ObjectKey::new(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)
+}
+
+/// The identity that a connector's status records: only with its scope is it more than shown.
+pub fn recorded<V: Vendor>(object: &Object<V::Connector>) -> Option<Identity> {
+    object.status.scope.as_ref()?;
+    object.status.remote.as_ref().map(V::recorded)
+}
+
+/// The identity that a rename under way leads to.
+pub fn object_renaming<V: Vendor>(object: &Object<V::Connector>) -> Option<Identity> {
+    object.status.renaming_to.as_deref().map(Identity::from)
+}
+
+/// The claim on a connector, while its status records no identity.
+pub fn open_claim<K, R>(object: &Object<K>, key: &FingerprintKey) -> Option<Claim>
+where
+    K: Kind<Status = ConnectorStatus<R>>,
+{
+    let records_identity = object.status.scope.is_some() && object.status.remote.is_some();
+    let annotation = object.annotation(CLAIM_ANNOTATION).filter(|_| !records_identity)?;
+    Claim::read(key, object.uid(), annotation)
+}
+
+/// When a connector was created, and its uid: the order among those that hold nothing.
+pub fn age<K: Kind>(object: &Object<K>) -> (String, String) {
+    let created = object.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string());
+    (created.unwrap_or_default(), object.uid().to_owned())
+}

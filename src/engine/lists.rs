@@ -1,0 +1,181 @@
+//! What follows from a vendor's list: who has to look again, and whether the list is believed at all.
+//!
+//! A list that shows nothing new wakes nobody.
+
+use super::identity::{object_renaming, recorded};
+use super::object::ObjectKey;
+use super::queue::Cause;
+use super::run::{Controller, Key};
+use super::shrink::RecordedObject;
+use super::state::{Reported, State};
+use super::vendor::Vendor;
+use crate::api::ACCEPT_SNAPSHOT_ANNOTATION;
+use crate::remote::{Identity, ReflectorEvent};
+use std::collections::BTreeSet;
+
+impl<V: Vendor> Controller<V> {
+    /// An annotation on the account may accept a list that was not believed.
+    pub(super) fn judge_acceptance(&mut self, account: &ObjectKey) {
+        let remote = {
+            let state = self.context.state();
+            let view = state.views.get(account);
+            view.filter(|view| {
+                state.remotes.get(&view.remote).is_some_and(|remote| remote.guard.shrunk().is_some())
+            })
+            .map(|view| view.remote.clone())
+        };
+        if let Some(remote) = remote
+            && self.judge(&remote)
+        {
+            let users = self.users_of_remote(&remote);
+            self.wake_connectors(users, Cause::Dependency);
+        }
+    }
+
+    /// A reflector fetched a list, or failed to.
+    pub(super) fn listed(&mut self, name: &str, event: &ReflectorEvent) {
+        tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
+        let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
+        self.context.metrics.reflector_listed(V::NAME);
+        let believed_again = self.judge(name);
+        let (first, touched) = {
+            let state = self.context.state();
+            let Some(remote) = state.remotes.get(name) else { return };
+            let touched: BTreeSet<ObjectKey> = difference
+                .touched()
+                .flat_map(|identity| state.stakes.interested(name, identity))
+                .cloned()
+                .collect();
+            (remote.reflector.snapshot().lists() == 1, touched)
+        };
+        if first || believed_again {
+            let users = self.users_of_remote(name);
+            self.wake_connectors(users, Cause::Dependency);
+        }
+        let touched: Vec<ObjectKey> =
+            touched.into_iter().chain(self.unstaked(name, difference.touched())).collect();
+        self.wake_connectors(touched, Cause::Remote);
+        let waiting = self.awaiting_list.remove(name).unwrap_or_default();
+        self.wake_connectors(waiting, Cause::Remote);
+        self.wake_accounts(name);
+    }
+
+    /// Connectors without a stake (Observe, Plan) that show what the list touched.
+    fn unstaked<'i>(&self, name: &str, touched: impl Iterator<Item = &'i Identity>) -> Vec<ObjectKey> {
+        let touched: BTreeSet<&Identity> = touched.collect();
+        if touched.is_empty() {
+            return Vec::new();
+        }
+        let state = self.context.state();
+        let shows = |key: &&ObjectKey| {
+            let Some(object) = state.connectors.get(key) else { return false };
+            let wanted = object.spec.as_ref().ok().map(|spec| V::wanted(spec, object.name()));
+            let shown = object.status.remote.as_ref().map(V::recorded);
+            wanted.into_iter().chain(shown).any(|identity| touched.contains(&identity))
+        };
+        users_of_remote(&state, name).iter().filter(shows).cloned().collect()
+    }
+
+    fn list_failed(&mut self, name: &str) {
+        let news = {
+            let state = self.context.state();
+            let Some(remote) = state.remotes.get(name) else { return };
+            let first = remote.reported.as_ref().is_none_or(|reported| reported.failing.is_none());
+            first && remote.reflector.snapshot().lists() == 0
+        };
+        if news {
+            let users = self.users_of_remote(name);
+            self.wake_connectors(users, Cause::Dependency);
+        }
+        self.wake_accounts(name);
+    }
+
+    /// Wakes the accounts of a remote, where the list changed anything that their statuses say.
+    fn wake_accounts(&mut self, name: &str) {
+        let accounts = {
+            let mut state = self.context.state();
+            let Some(remote) = state.remotes.get_mut(name) else { return };
+            let failing = remote.reflector.health().failing.map(|error| error.to_string());
+            let reported = Reported {
+                revision: remote.reflector.snapshot().revision(),
+                failing,
+                shrunk: remote.guard.shrunk().map(|shrunk| shrunk.hash.clone()),
+            };
+            let looks_at_secrets = !self.context.settings.secrets_watch;
+            if remote.reported.as_ref() == Some(&reported) && !looks_at_secrets && !remote.told_stale {
+                return self
+                    .context
+                    .metrics
+                    .snapshot_refreshed(V::NAME, remote.accounts.iter().map(ToString::to_string));
+            }
+            remote.reported = Some(reported);
+            remote.accounts.clone()
+        };
+        for account in accounts {
+            self.wake(&Key::Account(account), Cause::Dependency);
+        }
+    }
+
+    fn users_of_remote(&self, name: &str) -> Vec<ObjectKey> {
+        users_of_remote(&self.context.state(), name)
+    }
+
+    /// Judges whether the newest list of a remote is believed. Returns whether it is and the one before was not: what waited for
+    /// that need not be anything that the list touched.
+    fn judge(&self, name: &str) -> bool {
+        let mut state = self.context.state();
+        let recorded = recorded_objects(&state, name);
+        let Some(remote) = state.remotes.get(name) else { return false };
+        let accounts: Vec<_> =
+            remote.accounts.iter().filter_map(|key| state.accounts.get(key).cloned()).collect();
+        let current = remote.credential_fingerprints.clone();
+        let replaced = accounts.iter().any(|account| {
+            let known = account.status.credential_fingerprint.as_ref();
+            known.is_some() && known != current.get(&account.key())
+        });
+        let last_good = accounts
+            .iter()
+            .filter_map(|account| account.status.last_snapshot.as_ref())
+            .map(|last| last.at.clone())
+            .max()
+            .unwrap_or_default();
+        let acceptances: Vec<&str> =
+            accounts.iter().filter_map(|account| account.annotation(ACCEPT_SNAPSHOT_ANNOTATION)).collect();
+        let Some(remote) = state.remotes.get_mut(name) else { return false };
+        let doubted = remote.guard.shrunk().is_some();
+        remote.guard.judge(&recorded, replaced, &last_good, &acceptances);
+        doubted && remote.guard.shrunk().is_none()
+    }
+}
+
+fn users_of_remote<V: Vendor>(state: &State<V>, name: &str) -> Vec<ObjectKey> {
+    let Some(remote) = state.remotes.get(name) else { return Vec::new() };
+    remote.accounts.iter().flat_map(|account| state.users(account)).cloned().collect()
+}
+
+/// The recorded objects of connectors that are not being deleted, held against the newest list.
+fn recorded_objects<V: Vendor>(state: &State<V>, name: &str) -> Vec<RecordedObject> {
+    let Some(remote) = state.remotes.get(name) else { return Vec::new() };
+    let snapshot = remote.reflector.snapshot();
+    let users = users_of_remote(state, name);
+    let objects =
+        users.iter().filter_map(|key| state.connectors.get(key)).filter(|object| !object.is_deleted());
+    objects
+        .filter_map(|object| {
+            let identity = recorded::<V>(object)?;
+            let renamed = object_renaming::<V>(object);
+            let entry = snapshot
+                .get(identity.as_str())
+                .or_else(|| renamed.and_then(|renamed| snapshot.get(renamed.as_str())));
+            let differs = entry.is_some_and(|entry| {
+                let remote = object.status.remote.as_ref();
+                remote != Some(&V::remote(&entry.item, remote))
+                    || object
+                        .spec
+                        .as_ref()
+                        .is_ok_and(|spec| !V::changes(spec, object.name(), &entry.item).is_empty())
+            });
+            Some(RecordedObject { missing: entry.is_none(), identity, differs })
+        })
+        .collect()
+}

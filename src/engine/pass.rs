@@ -1,0 +1,170 @@
+//! What a pass can say and do in Kubernetes: finalizer, claim, status and events. When it does so is decided elsewhere.
+
+use super::context::Context;
+use super::dereference::Account;
+use super::events::{Event, EventType};
+use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
+use super::object::{Object, ObjectKey};
+use super::plan::SecretFacts;
+use super::queue::{Cause, Next};
+use super::report::{announce, done};
+use super::run::{Key, Outcome};
+use super::state::Memory;
+use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same};
+use super::vendor::{Desired, SecretValues, Vendor};
+use crate::api::{ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, shortened};
+use crate::remote::{Entry, Identity};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a stalled object is planned again that nobody wakes (semantics, 7).
+pub const LOOK_AGAIN: Duration = Duration::from_mins(30);
+
+/// The status of a connector of `V`.
+pub type Status<V> = ConnectorStatus<<V as Vendor>::Remote>;
+
+/// One pass.
+pub struct Pass<'a, V: Vendor> {
+    /// What all passes share.
+    pub context: &'a Arc<Context<V>>,
+    /// The connector's name.
+    pub key: &'a ObjectKey,
+    /// The connector, as of our last own write.
+    pub object: Arc<Object<V::Connector>>,
+    /// What the run loop is told in the end.
+    pub outcome: Outcome,
+}
+
+/// What a pass over a living connector works with.
+pub struct Work<'a, V: Vendor> {
+    /// Its spec.
+    pub spec: &'a V::ConnectorSpec,
+    /// Its account.
+    pub account: &'a Account<V>,
+    /// Its write-only values.
+    pub values: &'a SecretValues,
+    /// What is known of them.
+    pub secrets: &'a SecretFacts,
+}
+
+impl<V: Vendor> Work<'_, V> {
+    /// What a write needs.
+    pub fn desired<'a>(&'a self, object_name: &'a str) -> Desired<'a, V::ConnectorSpec> {
+        Desired { object_name, spec: self.spec, secrets: self.values }
+    }
+}
+
+impl<V: Vendor> Pass<'_, V> {
+    /// Sees that our finalizer is there exactly while it has work. Returns whether the pass may go on: it may not while the account is not held
+    /// yet, and is woken when it is.
+    pub async fn finalize(&mut self, spec: &V::ConnectorSpec, has_remote: bool) -> Result<bool, WriteError> {
+        self.finalize_with(spec, has_remote, None).await
+    }
+
+    /// The same, with a claim in one write.
+    pub async fn finalize_with(
+        &mut self,
+        spec: &V::ConnectorSpec,
+        has_remote: bool,
+        claim: Option<String>,
+    ) -> Result<bool, WriteError> {
+        let manages = spec.management_policy() == ManagementPolicy::Manage;
+        let wanted = manages && spec.deletion_policy() == DeletionPolicy::Delete && has_remote;
+        if wanted && !self.account_is_held() {
+            return Ok(false);
+        }
+        let patch = MetadataPatch { finalizer: Some(wanted), claim: claim.map(Some) };
+        if !patch.is_empty_for(&*self.object) {
+            self.patch(&patch).await?;
+        }
+        Ok(true)
+    }
+
+    /// Whether the account carries our finalizer; else it is asked to.
+    fn account_is_held(&mut self) -> bool {
+        let mut state = self.context.state();
+        let Some(key) = state.account_of(self.key).cloned() else { return false };
+        let held =
+            state.accounts.get(&key).is_some_and(|account| account.has_finalizer() || account.is_deleted());
+        if !held {
+            state.hold_requested.insert(key.clone());
+            self.outcome.wake.push((Key::Account(key), Cause::Dependency));
+        }
+        held
+    }
+
+    /// Patches finalizer or claim.
+    pub async fn patch(&mut self, patch: &MetadataPatch) -> Result<(), WriteError> {
+        let patched = patch_metadata(&self.context.client, &self.object, patch).await?;
+        self.fold(patched);
+        Ok(())
+    }
+
+    /// Says `verdict` and leaves everything else in the status as it is.
+    pub async fn say(&mut self, verdict: Verdict) -> Result<(), WriteError> {
+        self.write(verdict, &[], |_| {}).await
+    }
+
+    /// Writes the status, where it says anything new.
+    pub async fn write(
+        &mut self,
+        verdict: Verdict,
+        further: &[FurtherCondition],
+        edit: impl FnOnce(&mut Status<V>),
+    ) -> Result<(), WriteError> {
+        let mut status = self.object.status.clone();
+        let generation = self.object.generation();
+        status.planned_changes = Vec::new();
+        edit(&mut status);
+        let now = k8s_openapi::jiff::Timestamp::now();
+        status.conditions = conditions(&self.object.status.conditions, &verdict, further, generation, now);
+        status.observed_generation = Some(generation);
+        status.last_handled_reconcile_at = self.object.requested_at().map(shortened);
+        if verdict.progress == Progress::Stalled {
+            self.outcome.next = Next::After(LOOK_AGAIN.mul_f64(0.9 + 0.1 * fastrand::f64()));
+        }
+        announce(&self.context.events, &self.object.reference(), &self.object.status.conditions, &verdict);
+        self.apply(status).await
+    }
+
+    pub(super) async fn apply(&mut self, status: Status<V>) -> Result<(), WriteError> {
+        if is_same(&self.object.status, &status) {
+            return Ok(());
+        }
+        let applied = apply_status(&self.context.client, &self.object, &status).await?;
+        self.fold(applied);
+        self.memory(|memory| memory.secrets_written.clear());
+        Ok(())
+    }
+
+    fn fold(&mut self, object: Object<V::Connector>) {
+        let wake = self.context.state().fold(object.clone(), &self.context.key);
+        self.outcome.wake.extend(wake.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
+        self.object = Arc::new(object);
+    }
+
+    /// What is remembered of this connector.
+    pub fn memory<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+        change(self.context.state().memory(self.key, self.object.uid()))
+    }
+
+    /// The vendor's object.
+    pub fn entry(&self, work: &Work<'_, V>, identity: &Identity) -> Option<Entry<V::Item>> {
+        work.account.view.reflector.snapshot().get(identity.as_str()).cloned()
+    }
+
+    /// Publishes that something was done.
+    pub fn tell(&self, reason: &'static str, note: String) {
+        done(&self.context.events, &self.object.reference(), reason, note);
+    }
+
+    pub(super) fn warn(&self, reason: &'static str, note: &str) {
+        self.context.events.publish(Event {
+            regarding: self.object.reference(),
+            kind: EventType::Warning,
+            reason,
+            action: "Reconcile",
+            note: format!("{}: {note}", self.key.name),
+        });
+    }
+}

@@ -1,0 +1,292 @@
+//! Everything that the run loop of one controller knows: the cached objects, and the indexes over them.
+//!
+//! What a pass learns goes in through the methods here, so that the indexes never disagree with the objects.
+
+use super::cache::{Cache, Cached};
+use super::claims::{Stake, Stakes};
+use super::convergence::Convergence;
+use super::fingerprint::FingerprintKey;
+use super::identity::{account_key, age, object_renaming, open_claim, recorded};
+use super::object::{Kind, Object, ObjectKey, key_of};
+use super::run::Key;
+use super::secrets::SecretIndex;
+use super::shrink::Guard;
+use super::vendor::Vendor;
+use crate::api::{ConnectorSpec, ManagementPolicy, SecretStatus};
+use crate::remote::{Identity, Reflector};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::PartialObjectMeta;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// One vendor account's reflector, shared by all account objects with the same endpoint, credential and scope.
+pub struct Remote<V: Vendor> {
+    /// The reflector.
+    pub reflector: Arc<Reflector<V::Client>>,
+    /// Its task.
+    pub task: AbortHandle,
+    /// The account objects that use it.
+    pub accounts: BTreeSet<ObjectKey>,
+    /// Whether its lists may be believed.
+    pub guard: Guard,
+    /// Whether its connectors were told that its snapshot is too old.
+    pub told_stale: bool,
+    /// The snapshot's revision at which `content_at` was taken, and when that was.
+    pub content: Option<(u64, String)>,
+    /// The fingerprints of the credential, salted for each account that uses it.
+    pub credential_fingerprints: BTreeMap<ObjectKey, String>,
+    /// What its accounts were last woken for.
+    pub reported: Option<Reported>,
+}
+
+/// What an account's status says of its listing. A list that leaves it as it was wakes no account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// The snapshot's revision.
+    pub revision: u64,
+    /// Why the last list failed, in the words of the status.
+    pub failing: Option<String>,
+    /// The hash of the loss that is not believed.
+    pub shrunk: Option<String>,
+}
+
+/// What connectors see of their account.
+pub struct AccountView<V: Vendor> {
+    /// The account's spec as it was connected.
+    pub spec: V::AccountSpec,
+    /// Where its identities are valid.
+    pub scope: String,
+    /// The name of its remote.
+    pub remote: String,
+    /// Its reflector; it stays when the account or its Secret goes, so that deletes can still be made.
+    pub reflector: Arc<Reflector<V::Client>>,
+    /// Whether it may be used for anything but deletes.
+    pub usable: bool,
+}
+
+impl<V: Vendor> Clone for AccountView<V> {
+    fn clone(&self) -> Self {
+        Self {
+            spec: self.spec.clone(),
+            scope: self.scope.clone(),
+            remote: self.remote.clone(),
+            reflector: self.reflector.clone(),
+            usable: self.usable,
+        }
+    }
+}
+
+/// What is remembered of one connector between its passes. All of it may be lost at any time.
+#[derive(Default)]
+pub struct Memory {
+    uid: String,
+    /// What the rest belongs to: generation, Secrets and forced pass. Another one starts afresh.
+    pub basis: String,
+    /// What was written, until the status says so.
+    pub secrets_written: BTreeMap<String, SecretStatus>,
+    /// Whether the claim was written by this process and every create under it was refused for certain.
+    pub claim_is_clean: bool,
+    /// When the last create or rename was sent whose end is not known for certain.
+    pub last_doubt: Option<Instant>,
+    /// A create that was refused; a list has to be looked at before the refusal is believed.
+    pub refused: Option<(&'static str, String)>,
+    /// What was written in vain.
+    pub convergence: Convergence,
+    /// Since when key and certificate do not match.
+    pub mismatch_since: Option<Instant>,
+    /// Since when it waits for something to register.
+    pub waiting_since: Option<Instant>,
+    /// The forced pass that was asked for last, and when this process heard of it.
+    pub forced: Option<(String, Instant)>,
+}
+
+/// Everything that the run loop knows.
+pub struct State<V: Vendor> {
+    /// The connectors.
+    pub connectors: Cache<Object<V::Connector>>,
+    /// The accounts.
+    pub accounts: Cache<Object<V::Account>>,
+    /// The namespaces, where they may be watched.
+    pub namespaces: Option<Cache<PartialObjectMeta<Namespace>>>,
+    /// The Secrets that somebody refers to.
+    pub secrets: SecretIndex,
+    /// Who has a stake in which identity.
+    pub stakes: Stakes,
+    /// The accounts as connected.
+    pub views: BTreeMap<ObjectKey, AccountView<V>>,
+    /// The reflectors.
+    pub remotes: BTreeMap<String, Remote<V>>,
+    /// Accounts that have had a pass since our start: only from then on does their absence among the views mean anything.
+    pub settled: BTreeSet<ObjectKey>,
+    /// Accounts that a connector is about to need.
+    pub hold_requested: BTreeSet<ObjectKey>,
+    memory: BTreeMap<ObjectKey, Memory>,
+    users: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+    account_of: BTreeMap<ObjectKey, ObjectKey>,
+}
+
+impl<V: Vendor> State<V> {
+    /// Nothing known yet; ready once each of `scopes` has been listed.
+    pub fn new(scopes: &[Option<String>], namespaces: bool) -> Self {
+        Self {
+            connectors: Cache::new(scopes.iter().cloned()),
+            accounts: Cache::new(scopes.iter().cloned()),
+            namespaces: namespaces.then(|| Cache::new([None])),
+            secrets: SecretIndex::default(),
+            stakes: Stakes::default(),
+            views: BTreeMap::new(),
+            remotes: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            hold_requested: BTreeSet::new(),
+            memory: BTreeMap::new(),
+            users: BTreeMap::new(),
+            account_of: BTreeMap::new(),
+        }
+    }
+
+    /// Whether every feed has listed once.
+    pub fn is_ready(&self) -> bool {
+        self.connectors.is_ready()
+            && self.accounts.is_ready()
+            && self.namespaces.as_ref().is_none_or(Cache::is_ready)
+    }
+
+    /// What is remembered of a connector; another uid starts afresh.
+    pub fn memory(&mut self, key: &ObjectKey, uid: &str) -> &mut Memory {
+        let memory = self.memory.entry(key.clone()).or_default();
+        if memory.uid != uid {
+            *memory = Memory { uid: uid.to_owned(), ..Memory::default() };
+        }
+        memory
+    }
+
+    /// The account that a connector uses, by its last decodable spec.
+    pub fn account_of(&self, connector: &ObjectKey) -> Option<&ObjectKey> {
+        self.account_of.get(connector)
+    }
+
+    /// The connectors that use an account.
+    pub fn users(&self, account: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
+        self.users.get(account).into_iter().flatten()
+    }
+
+    /// Brings the indexes in line with the cached connector; who has to look again because of it.
+    pub fn index(&mut self, key: &ObjectKey, fingerprint_key: &FingerprintKey) -> BTreeSet<ObjectKey> {
+        let object = self.connectors.get(key).cloned();
+        self.index_account(key, object.as_deref());
+        let stakes = object.map(|object| self.stakes_of(key, &object, fingerprint_key)).unwrap_or_default();
+        if !self.account_of.contains_key(key) {
+            self.memory.remove(key);
+            self.secrets.refer(&Key::Connector(key.clone()), BTreeSet::new());
+        }
+        self.stakes.set(key, &stakes)
+    }
+
+    /// Puts the reply to one of our writes into the cache and the indexes; who has to look again.
+    pub fn fold(
+        &mut self,
+        object: Object<V::Connector>,
+        fingerprint_key: &FingerprintKey,
+    ) -> BTreeSet<ObjectKey> {
+        let key = object.key();
+        self.connectors.fold(object);
+        self.index(&key, fingerprint_key)
+    }
+
+    /// The connectors with our finalizer that have an identity or an open claim under `account`.
+    pub fn held_by(&self, account: &ObjectKey, fingerprint_key: &FingerprintKey) -> Vec<ObjectKey> {
+        let holds = |key: &&ObjectKey| {
+            self.connectors.get(key).is_some_and(|object| {
+                object.has_finalizer()
+                    && (recorded::<V>(object).is_some() || open_claim(object, fingerprint_key).is_some())
+            })
+        };
+        self.users(account).filter(holds).cloned().collect()
+    }
+
+    fn index_account(&mut self, key: &ObjectKey, object: Option<&Object<V::Connector>>) {
+        let account = match object.map(|object| &object.spec) {
+            Some(Ok(spec)) => Some(account_key(spec, &key.namespace)),
+            // An undecodable spec keeps the account of the last one that was decodable.
+            Some(Err(_)) => self.account_of.get(key).cloned(),
+            None => None,
+        };
+        let before = self.account_of.get(key).cloned();
+        if before == account {
+            return;
+        }
+        if let Some(users) = before.as_ref().and_then(|before| self.users.get_mut(before)) {
+            users.remove(key);
+        }
+        match account {
+            Some(account) => {
+                self.users.entry(account.clone()).or_default().insert(key.clone());
+                self.account_of.insert(key.clone(), account);
+            }
+            None => {
+                self.account_of.remove(key);
+            }
+        }
+    }
+
+    fn stakes_of(
+        &self,
+        key: &ObjectKey,
+        object: &Object<V::Connector>,
+        fingerprint_key: &FingerprintKey,
+    ) -> Vec<(String, Identity, Stake)> {
+        let Some(view) = self.account_of.get(key).and_then(|account| self.views.get(account)) else {
+            return Vec::new();
+        };
+        let wanted = match &object.spec {
+            Ok(spec) if spec.management_policy() == ManagementPolicy::Manage => {
+                Some(V::wanted(spec, object.name()))
+            }
+            Ok(_) => return Vec::new(),
+            Err(_) => None,
+        };
+        let recorded = recorded::<V>(object);
+        let claimed = open_claim(object, fingerprint_key).map(|claim| Identity::from(claim.name.as_str()));
+        let renaming = object_renaming::<V>(object);
+        let held: BTreeSet<Identity> = [recorded, claimed, renaming].into_iter().flatten().collect();
+        let stake = |identity: &Identity, holds: bool| Stake {
+            connector: key.clone(),
+            age: age(object),
+            holds,
+            wants: wanted.as_ref() == Some(identity),
+        };
+        let only_wanted = wanted.iter().filter(|wanted| !held.contains(*wanted) && !object.is_deleted());
+        held.iter()
+            .map(|identity| (view.remote.clone(), identity.clone(), stake(identity, true)))
+            .chain(
+                only_wanted.map(|identity| (view.remote.clone(), identity.clone(), stake(identity, false))),
+            )
+            .collect()
+    }
+}
+
+impl<K: Kind> Cached for Object<K> {
+    fn key(&self) -> ObjectKey {
+        Object::key(self)
+    }
+    fn resource_version(&self) -> Option<&str> {
+        self.metadata.resource_version.as_deref()
+    }
+    fn differs(&self, newer: &Self) -> bool {
+        self.differs_for_reconcile(newer)
+    }
+}
+
+impl Cached for PartialObjectMeta<Namespace> {
+    fn key(&self) -> ObjectKey {
+        key_of(&self.metadata)
+    }
+    fn resource_version(&self) -> Option<&str> {
+        self.metadata.resource_version.as_deref()
+    }
+    fn differs(&self, newer: &Self) -> bool {
+        self.metadata.labels != newer.metadata.labels
+    }
+}

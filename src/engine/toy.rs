@@ -1,0 +1,177 @@
+//! A vendor for the engine's own tests: things with a name, a colour and a write-only password. It calls nobody.
+
+use super::vendor::{Change, Desired, SecretField, SecretState, Vendor};
+use crate::api::{
+    AccountRef, AccountSpec, AccountStatus, AdoptionPolicy, AllowedNamespaces, ConnectorSpec,
+    ConnectorStatus, DeletionPolicy, ManagementPolicy, SecretSource,
+};
+use crate::remote::{Client, Connection, Entry, Identity, RemoteError, RemoteItem, Source};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) struct Toy;
+
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(group = "toy.test", version = "v1", kind = "ToyAccount", namespaced, status = "AccountStatus")]
+pub(crate) struct ToyAccountSpec {
+    #[serde(default)]
+    pub(crate) allowed_namespaces: AllowedNamespaces,
+}
+
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "toy.test",
+    version = "v1",
+    kind = "ToyConnector",
+    namespaced,
+    status = "ConnectorStatus<ToyThing>"
+)]
+pub(crate) struct ToyConnectorSpec {
+    pub(crate) name: Option<String>,
+    pub(crate) colour: String,
+    #[serde(default)]
+    pub(crate) account_ref: AccountRef,
+    #[serde(default)]
+    pub(crate) management_policy: ManagementPolicy,
+    #[serde(default)]
+    pub(crate) adoption_policy: AdoptionPolicy,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ToyThing {
+    pub(crate) name: String,
+    pub(crate) colour: String,
+    pub(crate) password_changed_at: Option<String>,
+}
+
+impl ConnectorSpec for ToyConnectorSpec {
+    fn account_ref(&self) -> &AccountRef {
+        &self.account_ref
+    }
+    fn management_policy(&self) -> ManagementPolicy {
+        self.management_policy
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        DeletionPolicy::Delete
+    }
+    fn adoption_policy(&self) -> AdoptionPolicy {
+        self.adoption_policy
+    }
+    fn suspend(&self) -> bool {
+        false
+    }
+}
+
+impl AccountSpec for ToyAccountSpec {
+    fn endpoint(&self) -> &'static str {
+        "https://toy.test"
+    }
+    fn resync_interval(&self) -> Option<Duration> {
+        None
+    }
+    fn request_timeout(&self) -> Option<Duration> {
+        None
+    }
+    fn requests_per_minute(&self) -> u32 {
+        600
+    }
+    fn allowed_namespaces(&self) -> &AllowedNamespaces {
+        &self.allowed_namespaces
+    }
+    fn suspend(&self) -> bool {
+        false
+    }
+    fn secret_sources(&self) -> Vec<SecretSource<'_>> {
+        Vec::new()
+    }
+}
+
+impl RemoteItem for ToyThing {
+    fn identity(&self) -> Identity {
+        self.name.as_str().into()
+    }
+    fn digest(&self) -> u64 {
+        self.colour.bytes().map(u64::from).sum()
+    }
+}
+
+pub(crate) struct ToyClient(Client);
+
+impl Source for ToyClient {
+    type Item = ToyThing;
+    async fn list(&self) -> Result<Vec<ToyThing>, RemoteError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Vendor for Toy {
+    const NAME: &'static str = "toy";
+    type Account = ToyAccount;
+    type AccountSpec = ToyAccountSpec;
+    type Connector = ToyConnector;
+    type ConnectorSpec = ToyConnectorSpec;
+    type Remote = ToyThing;
+    type Item = ToyThing;
+    type Client = ToyClient;
+
+    fn scope(_: &ToyAccountSpec) -> String {
+        "toy.test".into()
+    }
+    fn connect(_: &ToyAccountSpec, _: &[SecretString], connection: Connection) -> Result<ToyClient, String> {
+        Ok(ToyClient(Client::new(connection, http::HeaderValue::from_static("none"))))
+    }
+    fn http(client: &ToyClient) -> &Client {
+        &client.0
+    }
+    fn wanted(spec: &ToyConnectorSpec, object_name: &str) -> Identity {
+        spec.name.as_deref().unwrap_or(object_name).into()
+    }
+    fn remote(item: &ToyThing, _: Option<&ToyThing>) -> ToyThing {
+        item.clone()
+    }
+    fn recorded(remote: &ToyThing) -> Identity {
+        remote.name.as_str().into()
+    }
+    fn changes(spec: &ToyConnectorSpec, object_name: &str, item: &ToyThing) -> Vec<Change> {
+        let wanted = Self::wanted(spec, object_name).to_string();
+        let differs = |field, from: &str, to: &str| {
+            (from != to).then(|| Change::shown(field, Some(from.to_owned()), Some(to.to_owned())))
+        };
+        [differs("name", &item.name, &wanted), differs("colour", &item.colour, &spec.colour)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+    fn secret_fields(_: &ToyConnectorSpec) -> Vec<SecretField<'_>> {
+        Vec::new()
+    }
+    fn secrets(item: &ToyThing) -> BTreeMap<String, SecretState> {
+        let state = |at: &String| SecretState { is_set: true, last_updated_at: Some(at.clone()) };
+        item.password_changed_at.iter().map(|at| ("password".to_owned(), state(at))).collect()
+    }
+    fn might_clear(spec: &ToyConnectorSpec, _: &ToyThing, changes: &[Change]) -> Vec<String> {
+        let clears = spec.colour == "transparent" && changes.iter().any(|change| change.field == "colour");
+        clears.then(|| "password".to_owned()).into_iter().collect()
+    }
+    fn ceiling(_: &ToyAccountSpec, _: &Identity) -> Result<(), String> {
+        Ok(())
+    }
+    async fn create(_: &ToyClient, _: &Desired<'_, ToyConnectorSpec>) -> Result<ToyThing, RemoteError> {
+        Err(RemoteError::Request("a toy makes no calls".into()))
+    }
+    async fn update(
+        _: &ToyClient,
+        _: &Entry<ToyThing>,
+        _: &Desired<'_, ToyConnectorSpec>,
+        _: &[Change],
+    ) -> Result<ToyThing, RemoteError> {
+        Err(RemoteError::Request("a toy makes no calls".into()))
+    }
+    async fn delete(_: &ToyClient, _: &Identity) -> Result<(), RemoteError> {
+        Err(RemoteError::Request("a toy makes no calls".into()))
+    }
+}

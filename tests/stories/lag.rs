@@ -1,0 +1,93 @@
+//! The vendor's list lags behind what was written to it. Nobody is to notice.
+
+use serde_json::{Value, json};
+
+use crate::support::story::{DEADLINE, Story};
+
+const OBJECT: &str = "OnomondoConnector/plant-a";
+
+const PLANT_A: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  type: https
+  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
+";
+
+/// The next list is as it was before the last write.
+async fn next_list_lags(story: &Story) {
+    let once = json!({"method": "GET", "path": "/connectors", "times": 1});
+    story.vendor.fault(once, json!({"kind": "stale_list", "writes": 1})).await;
+}
+
+/// Waits until `lists` lists were sent, and the operator has looked at the connector once more since.
+async fn looked_at_after(story: &Story, lists: usize) -> Value {
+    story.vendor.wait_for("GET", lists, DEADLINE).await;
+    let mark = format!("after list {lists}");
+    story.annotate(OBJECT, "connector-operator.io/reconcile-at", &mark).await;
+    let is_handled = |object: &Value| object["status"]["lastHandledReconcileAt"] == mark.as_str();
+    story.eventually(OBJECT, "looked at again", is_handled).await
+}
+
+#[tokio::test]
+async fn a_list_that_lags_a_write_neither_repeats_it_nor_shows_in_the_status() {
+    let mut story = Story::named("lag").argument("--consistency-allowance=20s").begin().await;
+    story.onomondo_account("").await;
+    story.ready("OnomondoAccount/default").await;
+
+    next_list_lags(&story).await;
+    story.apply(PLANT_A).await;
+    let created = story.ready(OBJECT).await;
+    let seen = looked_at_after(&story, 2).await;
+    assert_eq!(seen["status"]["conditions"], created["status"]["conditions"], "it flaps");
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+
+    next_list_lags(&story).await;
+    story.edit(OBJECT, "spec: {https: {shouldReturnBody: false}}").await;
+    let changed = story.ready(OBJECT).await;
+    let seen = looked_at_after(&story, 3).await;
+    assert_eq!(seen["status"]["conditions"], changed["status"]["conditions"], "it flaps");
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", "PATCH /connectors/plant-a"]);
+    let status = "apply onomondoconnectors/plant-a/status";
+    let writes = ["patch onomondoconnectors/plant-a", status, status, status, status];
+    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_list_that_lags_a_post_whose_answer_was_lost_does_not_double_it() {
+    let mut story = Story::begin("lag-after-doubt").await;
+    story.onomondo_account("").await;
+    story.ready("OnomondoAccount/default").await;
+    next_list_lags(&story).await;
+    story.vendor.fault(json!({"method": "POST", "times": 1}), json!({"kind": "cut_after_applying"})).await;
+
+    story.apply(PLANT_A).await;
+    story.ready(OBJECT).await;
+
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a -> cut"]);
+    assert_eq!(story.vendor.connectors().await.len(), 1);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_list_that_lags_after_a_crash_does_not_double_the_post() {
+    let mut story = Story::named("lag-after-crash").value("leaderElection.enabled", false).begin().await;
+    story.onomondo_account("").await;
+    story.ready("OnomondoAccount/default").await;
+    story
+        .vendor
+        .fault(json!({"method": "POST", "times": 1}), json!({"kind": "hang", "after_applying": true}))
+        .await;
+    story.apply(PLANT_A).await;
+    story.vendor.wait_for("POST", 1, DEADLINE).await;
+    story.operator().kill().await;
+
+    next_list_lags(&story).await;
+    story.operator().restart().await;
+    story.ready(OBJECT).await;
+
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a -> abandoned"]);
+    assert_eq!(story.vendor.connectors().await.len(), 1);
+    story.end().await;
+}
