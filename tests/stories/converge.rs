@@ -42,8 +42,7 @@ async fn a_vendor_that_normalises_is_written_to_three_times() {
     let newest = story.vendor.newest().await;
     story.edit(A, "spec: {https: {host: 'https://Two.Example.com'}, passthrough: [{protocol: icmp}]}").await;
     story.becomes(A, "Stalled", "True/NotConverging").await;
-    let sent: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
-    assert_eq!(sent, [PATCH, PATCH, PATCH]);
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
     let at_the_vendor = story.vendor.connector("plant-a").await.expect("it is there");
     assert_eq!(at_the_vendor["passthrough"], json!([{"protocol": "icmp"}]));
 
@@ -55,8 +54,7 @@ async fn a_vendor_that_normalises_is_written_to_three_times() {
             && crate::support::objects::condition(seen, "Stalled") == "True/NotConverging"
     };
     story.eventually(A, "tried again", tried).await;
-    let sent: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
-    assert_eq!(sent, [PATCH, PATCH, PATCH]);
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
 
     // The way out that the message names: write what the vendor makes of it.
     let newest = story.vendor.newest().await;
@@ -103,8 +101,7 @@ spec:
     story.vendor.change_connector("plant-a", &json!({"meta": {"key": {"last_updated_at": "now"}}})).await;
     story.look_again().await;
     story.becomes(A, "Stalled", "True/NotConverging").await;
-    let sent: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
-    assert_eq!(sent, [PATCH, PATCH, PATCH]);
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
     let message = story.message(A, "Ready").await;
     let what = "(options.cert: changed; options.key: changed)";
     assert!(message.contains(what), "{message}");
@@ -113,7 +110,6 @@ spec:
     let newest = story.vendor.newest().await;
     story.tls_secret("client").await;
     story.ready(A).await;
-    let sent: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
-    assert_eq!(sent, [PATCH], "a change of the Secret starts afresh");
+    assert_eq!(story.writes_since(newest).await, [PATCH], "a change of the Secret starts afresh");
     story.end().await;
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::support::objects::condition;
 use crate::support::story::Story;
 
 /// A switch of the emulator, and its answers other than the default, under which all other stories run.
@@ -122,7 +123,9 @@ async fn live(story: &mut Story, answer: &str) {
         (HTTPS, "spec: {name: renamed}"),
     ] {
         story.edit(object, edit).await;
-        story.ready(object).await;
+        let seen = story.ready(object).await;
+        let secrets = condition(&seen, "SecretsInSync");
+        assert!(object == HTTPS || secrets == "True/InSync", "{secrets} after {edit}, {answer}");
     }
     let before = story.get(TLS).await["status"]["secrets"]["key"]["fingerprint"].clone();
     story.tls_secret("client").await;
@@ -140,7 +143,7 @@ async fn live(story: &mut Story, answer: &str) {
         story.gone(object).await;
     }
 
-    let mut lines: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    let mut lines = story.writes_since(newest).await;
     // The two are created in any order.
     lines[..2].sort();
     assert_eq!(lines, EXPECTED, "{answer}");

@@ -113,7 +113,7 @@ async fn a_suspended_account_makes_no_call_and_a_delete_waits_for_it() {
     story.edit(ACCOUNT, "spec: {suspend: false}").await;
     story.gone(A).await;
     story.ready(ACCOUNT).await;
-    let writes: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    let writes = story.writes_since(newest).await;
     assert_eq!(writes, ["DELETE /connectors/plant-a"]);
     story.end().await;
 }
