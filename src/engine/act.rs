@@ -6,12 +6,12 @@ use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::Next;
-use super::report::{describe, fields};
+use super::report::{describe, fields, secrets_status};
 use super::status::Verdict;
-use super::vendor::{Change, Vendor};
-use crate::api::SecretStatus;
+use super::vendor::{Change, SecretState, Vendor};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
 use http::StatusCode;
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// A pass that writes.
@@ -56,8 +56,8 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             Ok(item) => {
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %wanted, "created");
                 pass.tell("Created", format!("{wanted} was created at the vendor"));
-                let entry = keep(pass, work, &item.identity(), item, &[]);
-                confirm(pass, work, &entry, true).await
+                let entry = keep(pass, work, &item.identity(), item, &declared_secrets(work));
+                confirm(pass, work, &entry, None).await
             }
             Err(error) => {
                 if !error.may_have_applied() {
@@ -106,8 +106,15 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 if after != identity {
                     view.reflector.snapshot().fold(&identity, None, Instant::now());
                 }
+                if V::sends_secrets(&changes) {
+                    // The declared ones go together, whichever of them differed.
+                    let sent = [changes, declared_secrets(work)].concat();
+                    let entry = keep(pass, work, &after, item, &sent);
+                    return confirm(pass, work, &entry, None).await;
+                }
+                let before = V::secrets(&entry.item);
                 let entry = keep(pass, work, &after, item, &changes);
-                confirm(pass, work, &entry, V::sends_secrets(&changes)).await
+                confirm(pass, work, &entry, Some(before)).await
             }
             Err(error) => {
                 if rename_to.is_some() && !error.may_have_applied() {
@@ -183,6 +190,10 @@ fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Res
     })
 }
 
+fn declared_secrets<V: Vendor>(work: &Work<'_, V>) -> Vec<Change> {
+    work.secrets.declared.values().map(|declared| Change::of_secret(declared.path)).collect()
+}
+
 /// Folds what a write left into the snapshot, and remembers what was sent.
 fn keep<V: Vendor>(
     pass: &mut Pass<'_, V>,
@@ -203,19 +214,20 @@ fn keep<V: Vendor>(
     entry.unwrap_or_else(|| unreachable!("the folded entry is in the snapshot"))
 }
 
-/// Holds the vendor's answer against the spec, and says what came of the write.
+/// Holds the vendor's answer against the spec, and says what came of the write. `secrets_before` is what was told of the secrets before a
+/// write that sent none.
 async fn confirm<V: Vendor>(
     pass: &mut Pass<'_, V>,
     work: &Work<'_, V>,
     entry: &Entry<V::Item>,
-    secrets_sent: bool,
+    secrets_before: Option<BTreeMap<String, SecretState>>,
 ) -> Result<(), WriteError> {
-    if secrets_sent {
-        let seen = V::secrets(&entry.item);
-        let written: Vec<(String, SecretStatus)> =
-            super::report::secrets_status(work.secrets, &seen, true).into_iter().collect();
-        pass.memory(|memory| memory.secrets_written.extend(written));
-    }
+    let seen = V::secrets(&entry.item);
+    let secrets_sent = secrets_before.is_none();
+    let facts = secrets_before.map(|before| work.secrets.after_another_write(&before, &seen));
+    let work = &Work { secrets: facts.as_ref().unwrap_or(work.secrets), ..*work };
+    let written = secrets_status(work.secrets, &seen, secrets_sent);
+    pass.memory(|memory| memory.secrets_written.extend(written));
     let remaining = V::changes(work.spec, &pass.key.name, &entry.item);
     if remaining.is_empty() {
         return pass.say_in_sync(work, entry, secrets_sent).await;

@@ -36,7 +36,6 @@ impl<V: Vendor> Controller<V> {
     pub(super) fn listed(&mut self, name: &str, event: &ReflectorEvent) {
         tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
         let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
-        self.context.metrics.reflector_listed(V::NAME);
         let believed_again = self.judge(name);
         let (first, touched) = {
             let state = self.context.state();
@@ -58,6 +57,9 @@ impl<V: Vendor> Controller<V> {
         let waiting = self.awaiting_list.remove(name).unwrap_or_default();
         self.wake_connectors(waiting, Cause::Remote);
         self.wake_accounts(name);
+        // Who sees that the list was counted sees what it woke, too.
+        self.show_queue();
+        self.context.metrics.reflector_listed(V::NAME);
     }
 
     /// Connectors without a stake (Observe, Plan) that show what the list touched.

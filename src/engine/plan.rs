@@ -113,7 +113,7 @@ pub enum Blocked {
 }
 
 /// What is known of the write-only values.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct SecretFacts {
     /// The declared values, by field.
     pub declared: BTreeMap<&'static str, Declared>,
@@ -121,6 +121,28 @@ pub struct SecretFacts {
     pub recorded: BTreeMap<String, SecretStatus>,
     /// Whether drift at the vendor is written over.
     pub overwrite_drift: bool,
+}
+
+impl SecretFacts {
+    /// What is known after a write of ours that sent none of them and led from `before` to `after`. A vendor may move their dates all
+    /// the same, and that is our own doing: only a date that somebody had moved before stays a difference.
+    #[must_use]
+    pub fn after_another_write(
+        &self,
+        before: &BTreeMap<String, SecretState>,
+        after: &BTreeMap<String, SecretState>,
+    ) -> Self {
+        let mut facts = self.clone();
+        for (field, recorded) in &mut facts.recorded {
+            if let (Some(before), Some(after)) = (before.get(field), after.get(field))
+                && recorded.last_updated_at.is_some()
+                && recorded.last_updated_at == before.last_updated_at
+            {
+                recorded.last_updated_at.clone_from(&after.last_updated_at);
+            }
+        }
+        facts
+    }
 }
 
 /// A write-only value that the spec declares.

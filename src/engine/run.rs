@@ -182,6 +182,11 @@ impl<V: Vendor> Controller<V> {
             self.running.push(pass(self.context.clone(), key));
         }
         self.context.metrics.set_active_workers(V::NAME, self.running.len());
+        self.show_queue();
+    }
+
+    /// Says how many wait.
+    pub(super) fn show_queue(&self) {
         self.context.metrics.set_queue_depth(V::NAME, self.queue.depth(Instant::now()));
     }
 

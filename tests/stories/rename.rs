@@ -132,7 +132,7 @@ async fn an_older_connector_does_not_take_a_younger_ones_name() {
     story.ready(A).await;
     story.edit(B, "spec: {name: plant-a}").await;
     story.ready(B).await;
-    let renames: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    let renames = story.writes_since(newest).await;
     let expected = [
         "PATCH /connectors/plant-b plant-c",
         "PATCH /connectors/plant-a plant-b",

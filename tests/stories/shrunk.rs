@@ -75,7 +75,7 @@ async fn nothing_is_written_and_when_they_are_back_all_is_well() {
         story.ready(&connector(name)).await;
     }
     story.gone(&connector("plant-e")).await;
-    let lines: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    let lines = story.writes_since(newest).await;
     assert_eq!(lines, ["PATCH /connectors/plant-d"], "only the edit, now that it may");
     story.end().await;
 }
@@ -103,7 +103,7 @@ async fn a_person_accepts_the_loss_and_they_are_created_again() {
         story.ready(&connector(name)).await;
     }
     story.look_again().await;
-    let mut lines: Vec<String> = story.sent_since(newest).await.into_iter().map(|(line, _)| line).collect();
+    let mut lines = story.writes_since(newest).await;
     lines.sort();
     let posts = ["POST /connectors plant-a", "POST /connectors plant-b", "POST /connectors plant-c"];
     assert_eq!(lines, posts);

@@ -29,7 +29,7 @@ impl Story {
         wait::until("the operator read the vendor again", DEADLINE, || async {
             let more = self.lists().await.len() - listed;
             let known = self.lists_read().await - read;
-            if more > 0 && known >= more as f64 { Ok(()) } else { Err(format!("{more} lists, {known} read")) }
+            if more > 0 && known >= more { Ok(()) } else { Err(format!("{more} lists, {known} read")) }
         })
         .await;
         self.settled().await;
@@ -50,36 +50,44 @@ impl Story {
         wait::until("further lists", DEADLINE, || async {
             let more = self.lists().await.len() - listed;
             let known = self.lists_read().await - read;
-            if more >= count && known >= count as f64 { Ok(()) } else { Err(format!("{more}, {known} read")) }
+            if more >= count && known >= count { Ok(()) } else { Err(format!("{more}, {known} read")) }
         })
         .await;
         self.settled().await;
     }
 
-    /// Waits until the operator has nothing more to do now.
+    /// Waits until the operator has nothing more to do now. A page of metrics is no single moment, so two in a row have to say so.
     pub async fn settled(&self) {
+        const IN_A_ROW: u64 = 2;
+        let idle = AtomicU64::new(0);
         wait::until("the operator has nothing to do", DEADLINE, || async {
-            let workers = format!("controller_runtime_active_workers{{controller=\"{CONTROLLER}\"}}");
-            let depth = format!("workqueue_depth{{name=\"{CONTROLLER}\"}}");
+            let workers = format!("controller_runtime_active_workers{{controller=\"{CONTROLLER}\"}} 0\n");
+            let depth = format!("workqueue_depth{{name=\"{CONTROLLER}\"}} 0\n");
             let page = self.operators[0].metrics().await;
-            let idle = [workers, depth].iter().all(|series| page.contains(&format!("{series} 0\n")));
-            if idle { Ok(()) } else { Err("it works") }
+            if !page.contains(&workers) || !page.contains(&depth) {
+                idle.store(0, Ordering::Relaxed);
+                return Err("it works");
+            }
+            let so_far = idle.fetch_add(1, Ordering::Relaxed) + 1;
+            if so_far >= IN_A_ROW { Ok(()) } else { Err("it has just become idle") }
         })
         .await;
     }
 
-    async fn lists_read(&self) -> f64 {
-        let series = format!("reflector_lists_total{{name=\"{CONTROLLER}\"}}");
-        self.operators[0].metric(&series).await.unwrap_or_default()
+    async fn lists_read(&self) -> usize {
+        self.counted(&format!("reflector_lists_total{{name=\"{CONTROLLER}\"}}")).await
     }
 
     /// How many reconciles there were since the operator's start.
-    pub async fn reconciles(&self) -> f64 {
+    pub async fn reconciles(&self) -> usize {
+        self.counted(&format!("controller_runtime_reconcile_total{{controller=\"{CONTROLLER}\"")).await
+    }
+
+    /// The sum of the counters whose names, as the page prints them, begin like this.
+    async fn counted(&self, series: &str) -> usize {
         let page = self.operators[0].metrics().await;
-        let counts = page.lines().filter(|line| {
-            line.starts_with(&format!("controller_runtime_reconcile_total{{controller=\"{CONTROLLER}\""))
-        });
-        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        let counts = page.lines().filter(|line| line.starts_with(series));
+        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
     }
 
     /// The requests for a change that the vendor saw after request number `since`, as `(PATCH /connectors/plant-a, body)`.
@@ -89,14 +97,24 @@ impl Story {
         writes.map(|request| (request.to_string(), request.body.unwrap_or_default())).collect()
     }
 
+    /// The same without the bodies.
+    pub async fn writes_since(&self, since: u64) -> Vec<String> {
+        self.sent_since(since).await.into_iter().map(|(line, _)| line).collect()
+    }
+
     /// Every request that the vendor saw after request number `since`.
     pub async fn seen_since(&self, since: u64) -> Vec<String> {
         lines(&self.vendor.requests_since(since).await)
     }
 
+    /// Waits for an event with its whole note, in the form of [`Story::events`].
+    pub async fn told(&self, event: &str) {
+        self.note_of(event).await;
+    }
+
     /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a` with or without its whole note, and returns
     /// the note. Events come in their own time.
-    pub async fn told(&self, event: &str) -> String {
+    pub async fn note_of(&self, event: &str) -> String {
         let prefix = format!("{event}: ");
         let note = |told: &str| {
             let whole = (told == event).then(|| told.split_once(": ").map_or("", |(_, note)| note));

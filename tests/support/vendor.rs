@@ -139,7 +139,8 @@ impl Vendor {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    async fn read(&self, path: &str) -> Value {
+    /// Reads one of the emulator's controls.
+    pub async fn read(&self, path: &str) -> Value {
         let url = format!("{}/_emulator/{path}", self.url);
         let (code, text) = get(&url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         assert!(code < 300, "{url}: {code} {text}");
@@ -177,6 +178,11 @@ impl Vendor {
     /// Answers an open question about the vendor, such as `onomondo.options-patch` with `replace`.
     pub async fn switch(&self, name: &str, value: &str) {
         self.control(Method::PUT, "switches", &json!({name: value})).await;
+    }
+
+    /// Every open question has its default answer again.
+    pub async fn switches_back(&self) {
+        self.control(Method::DELETE, "switches", &Value::Null).await;
     }
 
     /// Makes requests go wrong: `matching` says which, `action` how (`docs/emulator.md`). Returns the fault's number.

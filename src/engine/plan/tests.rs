@@ -275,6 +275,25 @@ async fn a_secret_is_sent_when_it_rotated_moved_or_fell() {
     assert_eq!(why(facts(recorded("new")), BTreeMap::new()), None, "a vendor that tells nothing is believed");
 }
 
+#[test]
+fn a_date_that_our_own_write_of_something_else_moves_is_no_drift() {
+    let at = |time: &str| SecretState { is_set: true, last_updated_at: Some(time.into()) };
+    let told = |time| BTreeMap::from([("key".to_owned(), at(time))]);
+    let known =
+        SecretStatus { is_set: true, last_updated_at: Some("t1".into()), fingerprint: Some("same".into()) };
+    let facts = SecretFacts {
+        declared: BTreeMap::from([("key", Declared { path: "options.key", fingerprint: "same".into() })]),
+        recorded: BTreeMap::from([("key".to_owned(), known)]),
+        overwrite_drift: true,
+    };
+    let after = |before, after| {
+        secret_differences(&facts.after_another_write(&told(before), &told(after)), &told(after))
+    };
+    assert_eq!(after("t1", "t2"), [], "our write moved it");
+    let drifted = [("options.key", SecretDifference::Drifted)];
+    assert_eq!(after("t0", "t2"), drifted, "somebody had moved it before");
+}
+
 proptest! {
     /// By type a plan that writes cannot be built without leave; this holds the leave to the policy.
     #[test]

@@ -1,0 +1,115 @@
+//! A vendor, or somebody else, makes something else of what the operator writes: after three writes in vain it stops and says so.
+
+use serde_json::json;
+
+use crate::support::story::Story;
+
+const A: &str = "OnomondoConnector/plant-a";
+const PLANT_A: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  type: https
+  https: {host: 'https://Ingest.Example.com/v1'}
+";
+const PATCH: &str = "PATCH /connectors/plant-a";
+
+#[tokio::test]
+async fn a_vendor_that_normalises_is_written_to_three_times() {
+    let mut story =
+        Story::named("converge").switch("onomondo.host-normalisation", "lower-case").begin().await;
+    story.onomondo_account("").await;
+    story.apply(PLANT_A).await;
+    let seen = story.becomes(A, "Stalled", "True/NotConverging").await;
+
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", PATCH, PATCH]);
+    assert_eq!(story.condition(A, "Ready").await, "False/NotConverging");
+    let message = "plant-a: written three times, and the vendor still has something else (options.host: \
+                   https://ingest.example.com/v1 → https://Ingest.Example.com/v1); write what the vendor makes of it, or look for \
+                   somebody else who manages it; an edit or the annotation connector-operator.io/reconcile-at tries again";
+    assert_eq!(story.message(A, "Ready").await, message);
+    let change = json!([{
+        "field": "options.host",
+        "from": "https://ingest.example.com/v1",
+        "to": "https://Ingest.Example.com/v1",
+    }]);
+    assert_eq!(seen["status"]["plannedChanges"], change);
+    story.look_again().await;
+    story.look_again().await;
+    assert_eq!(story.vendor_writes().await.len(), 3, "further lists do not lift it");
+
+    // What else is edited goes out, and the edit starts afresh.
+    let newest = story.vendor.newest().await;
+    story.edit(A, "spec: {https: {host: 'https://Two.Example.com'}, passthrough: [{protocol: icmp}]}").await;
+    story.becomes(A, "Stalled", "True/NotConverging").await;
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
+    let at_the_vendor = story.vendor.connector("plant-a").await.expect("it is there");
+    assert_eq!(at_the_vendor["passthrough"], json!([{"protocol": "icmp"}]));
+
+    // A forced pass tries again, too.
+    let newest = story.vendor.newest().await;
+    story.annotate(A, "connector-operator.io/reconcile-at", "1").await;
+    let tried = |seen: &serde_json::Value| {
+        seen["status"]["lastHandledReconcileAt"] == "1"
+            && crate::support::objects::condition(seen, "Stalled") == "True/NotConverging"
+    };
+    story.eventually(A, "tried again", tried).await;
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
+
+    // The way out that the message names: write what the vendor makes of it.
+    let newest = story.vendor.newest().await;
+    story.edit(A, "spec: {https: {host: 'https://two.example.com'}}").await;
+    story.ready(A).await;
+    assert_eq!(story.sent_since(newest).await, []);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_keeps_moving_is_written_three_times_and_never_shown() {
+    let mut story = Story::begin("converge-secret").await;
+    story.tls_secret("client").await;
+    story.onomondo_account("").await;
+    story
+        .apply(
+            "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  type: tls
+  tls:
+    host: 10.0.0.1
+    port: 443
+    serverName: one.example.com
+    keySecretRef: {name: client}
+    certSecretRef: {name: client}
+",
+        )
+        .await;
+    story.ready(A).await;
+    story.lists_come(1).await;
+    let newest = story.vendor.newest().await;
+    // Whenever we write, the list then shows another date than the answer did: as if somebody wrote right behind us.
+    let set = json!({"is_set": true, "last_updated_at": "2001-01-01T00:00:00.000Z"});
+    let answer = json!({
+        "name": "plant-a", "type": "tls", "passthrough": [], "tags": [],
+        "options": {"host": "10.0.0.1", "port": 443, "server_name": "one.example.com"},
+        "meta": {"key": set, "cert": {"is_set": true, "last_updated_at": "2001-01-01T00:00:00.000Z"}},
+    });
+    let action = json!({"kind": "status", "code": 200, "body": answer, "after_applying": true});
+    story.vendor.fault(json!({"method": "PATCH"}), action).await;
+
+    story.vendor.change_connector("plant-a", &json!({"meta": {"key": {"last_updated_at": "now"}}})).await;
+    story.look_again().await;
+    story.becomes(A, "Stalled", "True/NotConverging").await;
+    assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
+    let message = story.message(A, "Ready").await;
+    let what = "(options.cert: changed; options.key: changed)";
+    assert!(message.contains(what), "{message}");
+
+    story.vendor.heal().await;
+    let newest = story.vendor.newest().await;
+    story.tls_secret("client").await;
+    story.ready(A).await;
+    assert_eq!(story.writes_since(newest).await, [PATCH], "a change of the Secret starts afresh");
+    story.end().await;
+}
