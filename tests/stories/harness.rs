@@ -13,7 +13,7 @@ use crate::support::canary::{Canaries, base64_padded};
 use crate::support::chart::{Release, Values, render};
 use crate::support::control_plane::ControlPlane;
 use crate::support::kubeconfig::{self, User};
-use crate::support::objects::{Address, GROUP, Objects, VERSION};
+use crate::support::objects::{Address, GROUP, Objects, VERSION, condition_message};
 use crate::support::operator::token;
 use crate::support::process::{Process, Run};
 use crate::support::story::Story;
@@ -227,6 +227,33 @@ async fn a_secret_that_shows_up_in_an_object_or_a_url_fails_the_story() {
     let found = story.search_for_secrets().await;
     for place in ["ConfigMap leaks/leak: the API key, base64", "URLs at the vendor: the API key, raw"] {
         assert!(found.iter().any(|line| line.starts_with(place)), "{place} is not in {found:#?}");
+    }
+    story.forget_secrets().end().await;
+}
+
+/// What an operator is known to show stands for a secret that it shows by mistake.
+#[tokio::test]
+async fn a_secret_that_the_operator_shows_anywhere_fails_the_story() {
+    let mut story = Story::begin("shows").await;
+    story.onomondo_account("").await;
+    let account = story.ready("OnomondoAccount/default").await;
+    let message = condition_message(&account, "Ready");
+    let shown = [
+        ("log of operator-0", "serving /healthz, /readyz and /metrics"),
+        ("metrics of operator-0", "connector_operator_build_info"),
+        ("cmdline of operator-0", "--consistency-allowance=1s"),
+        ("environ of operator-0", "operator-0.kubeconfig"),
+        ("OnomondoAccount shows/default", &message),
+    ];
+    for (_, text) in &shown {
+        story.guard("what is shown", text);
+    }
+
+    let found = story.search_for_secrets().await;
+
+    for (place, text) in shown {
+        let start = format!("{place}: what is shown, raw");
+        assert!(found.contains(&start), "{text:?} is in the {place}, but only this was found: {found:#?}");
     }
     story.forget_secrets().end().await;
 }

@@ -124,6 +124,11 @@ impl Story {
         self.objects.apply_value(secret, &self.name).await.unwrap_or_else(|error| panic!("refused: {error}"));
     }
 
+    /// From now on this text must not come to light anywhere.
+    pub fn guard(&mut self, name: &str, text: &str) {
+        self.canaries.guard(name, text);
+    }
+
     /// Makes a `tls.key` and `tls.crt` that fit each other, as a Secret, and returns them.
     pub async fn tls_secret(&mut self, name: &str) -> Identity {
         let identity = Identity::generate(name);
