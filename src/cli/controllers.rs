@@ -54,6 +54,7 @@ fn engine_settings(settings: &Settings, controller: &str) -> EngineSettings {
         allowed_hosts: settings.allowed_hosts.clone(),
         allow_insecure_endpoints: settings.allow_insecure_endpoints,
         secrets_watch: settings.secrets_watch,
+        namespaces_watch: settings.namespaces_watch,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct EngineSettings {
     pub allow_insecure_endpoints: bool,
     /// Whether Secrets may be watched.
     pub secrets_watch: bool,
+    /// Whether namespaces may be watched.
+    pub namespaces_watch: bool,
 }
 
 /// See the module.

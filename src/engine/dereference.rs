@@ -96,6 +96,13 @@ fn admit<V: Vendor>(
 ) -> Result<(), Verdict> {
     let allowed = account.allowed_namespaces();
     let refuse = |what: String| Verdict::stalled("AccountNotAllowed", format!("account {key} {what}"));
+    if allowed.from == NamespacesFrom::Selector && state.namespaces.is_none() {
+        return Err(refuse(
+            "selects namespaces by their labels, which this operator may not read; install it with rbac.clusterScoped=true, or set \
+             allowedNamespaces.from to All or Same"
+                .into(),
+        ));
+    }
     if !admits(state, allowed, object.namespace()) {
         return Err(refuse(format!(
             "does not allow namespace {}; its owner can do so in spec.allowedNamespaces",

@@ -47,7 +47,7 @@ pub fn feeds<V: Vendor>(context: &Context<V>) -> SelectAll<BoxStream<'static, Fe
             feeds.push(secrets.map(move |event| Fed::Secret(here.clone(), event)).boxed());
         }
     }
-    if context.settings.watch_namespaces.is_empty() {
+    if context.settings.namespaces_watch {
         let namespaces = feed::<PartialObjectMeta<Namespace>>(
             Api::all(context.client.clone()),
             Config::default(),

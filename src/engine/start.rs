@@ -56,7 +56,7 @@ pub struct Shared {
 /// Runs the controller of one vendor until it is asked to stop.
 pub async fn controller<V: Vendor>(shared: Shared, settings: EngineSettings) {
     let (listed, lists) = mpsc::channel(LISTS);
-    let state = State::new(&scopes(&settings.watch_namespaces), settings.watch_namespaces.is_empty());
+    let state = State::new(&scopes(&settings.watch_namespaces), settings.namespaces_watch);
     let caches_synced = shared.readiness.condition(format!("{} caches synced", V::NAME));
     let signs = Signs { heartbeat: shared.heartbeat, caches_synced };
     let context = Context::<V>::new(

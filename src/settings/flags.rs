@@ -80,6 +80,9 @@ pub(super) struct RunFlags {
     /// Watch Secrets, so that a rotation is sent within seconds; "false" needs only the right to get them and sees a rotation at the resync
     #[arg(long, env = "CONNECTOR_OPERATOR_SECRETS_WATCH", hide_env_values = true, value_name = "BOOL", help_heading = WORK, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) secrets_watch: bool,
+    /// Watch namespaces, whose labels accounts may select their users by (allowedNamespaces.from: Selector); needs the right to in the whole cluster [default: true without --watch-namespace]
+    #[arg(long, env = "CONNECTOR_OPERATOR_NAMESPACES_WATCH", hide_env_values = true, value_name = "BOOL", help_heading = WORK, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) namespaces_watch: Option<bool>,
 
     /// How often each vendor account is read, where the account does not say
     #[arg(long, env = "CONNECTOR_OPERATOR_RESYNC_INTERVAL", hide_env_values = true, value_name = "DURATION", help_heading = VENDORS, default_value = "1m", value_parser = values::duration_between("10s", "24h"))]

@@ -75,6 +75,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Whether Secrets are watched; otherwise a rotation is seen at the next resync.
     pub secrets_watch: bool,
+    /// Whether namespaces are watched, for accounts that select their users by a namespace's labels.
+    pub namespaces_watch: bool,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The most detailed lines that are written.
@@ -137,11 +139,13 @@ where
 /// Turns flags that are well-formed one by one into settings that make sense together.
 fn check(flags: flags::RunFlags, own_namespace: impl FnOnce() -> Option<String>) -> Result<Settings, String> {
     let controllers = values::controllers(&flags.controllers)?;
+    let watch_namespaces = values::namespaces("--watch-namespace", &flags.watch_namespace)?;
+    let namespaces_watch = flags.namespaces_watch.unwrap_or(watch_namespaces.is_empty());
     Ok(Settings {
         concurrency: values::concurrency(&flags.concurrency, &controllers)?,
         controllers,
         listen: flags.listen,
-        watch_namespaces: values::namespaces("--watch-namespace", &flags.watch_namespace)?,
+        watch_namespaces,
         resync_interval: flags.resync_interval,
         request_timeout: flags.request_timeout,
         consistency_allowance: flags.consistency_allowance,
@@ -162,6 +166,7 @@ fn check(flags: flags::RunFlags, own_namespace: impl FnOnce() -> Option<String>)
         allow_insecure_endpoints: flags.allow_insecure_endpoints,
         ca_file: flags.ca_file,
         secrets_watch: flags.secrets_watch,
+        namespaces_watch,
         log_format: flags.log_format,
         log_level: flags.log_level.into(),
     })

@@ -47,6 +47,7 @@ fn without_flags_the_operator_has_the_documented_defaults() {
             allow_insecure_endpoints: false,
             ca_file: None,
             secrets_watch: true,
+            namespaces_watch: true,
             log_format: LogFormat::Json,
             log_level: LevelFilter::INFO,
         }
@@ -75,6 +76,14 @@ fn several_values_are_repeated_or_comma_separated_and_empty_ones_do_not_count() 
     assert_eq!(repeated.watch_namespaces, ["iot", "plant"]);
     assert_eq!(joined, repeated);
     assert_eq!(nothing, settings(&[]));
+}
+
+#[test]
+fn namespaces_are_watched_where_all_of_them_are_or_where_it_is_asked_for() {
+    assert!(settings(&[]).namespaces_watch);
+    assert!(!settings(&["--watch-namespace=iot"]).namespaces_watch, "a Role in it is enough");
+    assert!(settings(&["--watch-namespace=iot", "--namespaces-watch"]).namespaces_watch);
+    assert!(!settings(&["--namespaces-watch=false"]).namespaces_watch);
 }
 
 #[test]

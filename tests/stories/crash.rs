@@ -10,6 +10,7 @@ const PLANT_A: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
+  adoptionPolicy: Never # a claim needs none
   type: https
   https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
 ";
@@ -18,6 +19,7 @@ const WITH_SECRETS: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
+  adoptionPolicy: Never
   type: tls
   tls: {host: 123.123.123.123, port: 443, serverName: plant-a.example.com, keySecretRef: {name: plant-a-tls}, certSecretRef: {name: plant-a-tls}}
 ";

@@ -128,9 +128,9 @@ async fn an_orphan_is_left_where_it_is() {
         assert_eq!(story.vendor_writes().await, [POST]);
         assert_eq!(story.vendor.connector("plant-a").await, before);
         if orphan == "annotation" {
-            let event = "Normal Orphaned OnomondoConnector/plant-a: the object at the vendor was left as it is: the annotation \
-                         connector-operator.io/orphan asks for it";
-            story.told(event).await;
+            let note = story.told("Normal Orphaned OnomondoConnector/plant-a").await;
+            let words = "the object at the vendor was left as it is: the annotation connector-operator.io/orphan asks for it";
+            assert_eq!(note, words);
         }
         story.delete(ACCOUNT).await;
         story.gone(ACCOUNT).await;

@@ -12,6 +12,7 @@ const PLANT_A: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
+  adoptionPolicy: Never # a claim needs none
   type: https
   https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
 ";

@@ -66,6 +66,38 @@ async fn an_account_is_for_its_own_namespace_until_its_owner_opens_it() {
     story.end().await;
 }
 
+const FOR_TEAM_A: &str = "{allowedNamespaces: {from: Selector, selector: {matchLabels: {team: a}}}}";
+
+#[tokio::test]
+async fn an_account_that_selects_by_labels_follows_them() {
+    let mut story = Story::named("tenants-labels").other_namespace("team").cluster_scoped().begin().await;
+    story.onomondo_account(FOR_TEAM_A).await;
+    story.ready(ACCOUNT).await;
+    story.apply(&of_the_team(&story, "plant-a", "")).await;
+    let plant_a = object(&story, "plant-a");
+    let message = "account tenants-labels/default does not allow namespace tenants-labels-team; its owner can do so in \
+                   spec.allowedNamespaces";
+    assert_eq!(refused(&story, &plant_a).await, message);
+
+    story.edit("Namespace/tenants-labels-team", "metadata: {labels: {team: a}}").await;
+    story.ready(&plant_a).await;
+    story.edit("Namespace/tenants-labels-team", "metadata: {labels: {team: b}}").await;
+    assert_eq!(refused(&story, &plant_a).await, message);
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn labels_that_may_not_be_read_select_nobody_and_the_status_says_why() {
+    let story = begin("tenants-unread-labels", FOR_TEAM_A).await;
+    story.edit("Namespace/tenants-unread-labels-team", "metadata: {labels: {team: a}}").await;
+    story.apply(&of_the_team(&story, "plant-a", "")).await;
+    let message = "account tenants-unread-labels/default selects namespaces by their labels, which this operator may not read; install \
+                   it with rbac.clusterScoped=true, or set allowedNamespaces.from to All or Same";
+    assert_eq!(refused(&story, &object(&story, "plant-a")).await, message);
+    story.end().await;
+}
+
 #[tokio::test]
 async fn other_namespaces_may_only_use_names_of_the_pattern() {
     let story = begin("tenants-names", "{allowedNamespaces: {from: All, namePattern: '^team-'}}").await;

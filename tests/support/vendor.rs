@@ -266,12 +266,6 @@ fn launch(folder: &Path, arguments: &[String], more: &[String]) -> Process {
     Process::start(program, &arguments, &[], &folder.join("vendor-emulator.log"))
 }
 
-/// How the log shows a secret that was sent.
-pub fn as_logged(secret: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
-    digest.as_ref().iter().fold("<set> sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
-}
-
 /// Requests as compact lines.
 pub fn lines(requests: &[Request]) -> Vec<String> {
     requests.iter().map(ToString::to_string).collect()
