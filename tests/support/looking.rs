@@ -107,14 +107,9 @@ impl Story {
         lines(&self.vendor.requests_since(since).await)
     }
 
-    /// Waits for an event with its whole note, in the form of [`Story::events`].
-    pub async fn told(&self, event: &str) {
-        self.note_of(event).await;
-    }
-
     /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a` with or without its whole note, and returns
     /// the note. Events come in their own time.
-    pub async fn note_of(&self, event: &str) -> String {
+    pub async fn told(&self, event: &str) -> String {
         let prefix = format!("{event}: ");
         let note = |told: &str| {
             let whole = (told == event).then(|| told.split_once(": ").map_or("", |(_, note)| note));
