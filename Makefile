@@ -5,7 +5,7 @@ CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHART_CRDS := charts/connector-operator/files/crds
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test bench crds stale fmt lint deny ci
+.PHONY: help demo control-plane test bench crds stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -36,6 +36,9 @@ crds: ## Generate crds/ from src/api, and copy it into the chart
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
+
+docs: ## Write docs/settings.md as --help has it
+	UPDATE_DOCS=1 cargo test --locked --quiet --test stories docs::the_settings
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -9,7 +9,9 @@ use super::shrink::Shrunk;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict, conditions, is_same};
 use super::vendor::Vendor;
-use crate::api::{AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus, shortened};
+use crate::api::{
+    ACCEPT_SNAPSHOT_ANNOTATION, AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus, shortened,
+};
 use crate::remote::{Health, Identity, RemoteError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ impl<V: Vendor> Pass<'_, V> {
         let verdict = match (&health.failing, &shrunk) {
             (_, _) if self.account.is_deleted() => self.deletion_waits(),
             (Some(error), _) => listing_failed(self.key, error),
-            (None, Some(shrunk)) => snapshot_shrank(self.key, shrunk),
+            (None, Some(shrunk)) => snapshot_shrank::<V>(self.key, shrunk),
             (None, None) => Verdict::succeeded(format!("account {} was read and understood", self.key)),
         };
         let believed = health.failing.is_none() && shrunk.is_none();
@@ -54,7 +56,7 @@ impl<V: Vendor> Pass<'_, V> {
         let holders = self.context.state().held_by(self.key, &self.context.key);
         let some: Vec<String> = holders.iter().take(5).map(ToString::to_string).collect();
         Verdict::deletion_blocked(format!(
-            "account {} is needed until {} connectors that use it are gone: {}{}",
+            "account {} is needed until the connectors that use it are gone, {} in all: {}{}",
             self.key,
             holders.len(),
             some.join(", "),
@@ -204,7 +206,7 @@ fn listing_failed(key: &ObjectKey, error: &RemoteError) -> Verdict {
     }
 }
 
-fn snapshot_shrank(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
+fn snapshot_shrank<V: Vendor>(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
     let cause = if shrunk.credential_replaced { "since the credential was replaced" } else { "all at once" };
     let names: Vec<&str> =
         shrunk.missing.iter().chain(&shrunk.differing).take(5).map(Identity::as_str).collect();
@@ -212,13 +214,14 @@ fn snapshot_shrank(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
         "SnapshotShrank",
         format!(
             "account {key}: of {} recorded objects {} are missing and {} are others {cause} ({}{}); nothing is written \
-             until they are back. If that is right, accept it: kubectl annotate -n {} {} connector-operator.io/accept-snapshot={}",
+             until they are back. If that is right, accept it: kubectl annotate -n {} {}/{} --overwrite {ACCEPT_SNAPSHOT_ANNOTATION}={}",
             shrunk.recorded,
             shrunk.missing.len(),
             shrunk.differing.len(),
             names.join(", "),
             if shrunk.missing.len() + shrunk.differing.len() > names.len() { ", …" } else { "" },
             key.namespace,
+            <V::Account as kube::Resource>::plural(&()),
             key.name,
             shrunk.hash
         ),
@@ -232,4 +235,24 @@ fn count(number: usize) -> i64 {
 fn is_about(known: &str, new: &str) -> bool {
     let (Ok(known), Ok(new)) = (known.parse::<Timestamp>(), new.parse::<Timestamp>()) else { return false };
     known.as_second().abs_diff(new.as_second()) <= 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toy::Toy;
+    use super::*;
+
+    #[test]
+    fn the_command_that_accepts_a_loss_can_be_pasted() {
+        let shrunk = Shrunk {
+            missing: ["a", "b", "c"].map(Identity::from).into(),
+            differing: std::collections::BTreeSet::new(),
+            recorded: 3,
+            credential_replaced: false,
+            hash: "0123".into(),
+        };
+        let said = snapshot_shrank::<Toy>(&ObjectKey::new("iot", "default"), &shrunk).message;
+        let command = "kubectl annotate -n iot toyaccounts/default --overwrite connector-operator.io/accept-snapshot=0123";
+        assert!(said.ends_with(command), "{said}");
+    }
 }

@@ -2,7 +2,7 @@
 //! the memory before anything else.
 
 use super::claims::Claim;
-use super::kubernetes::WriteError;
+use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::Next;
@@ -10,6 +10,7 @@ use super::report::{describe, fields, secrets_status};
 use super::status::Verdict;
 use super::vendor::{Change, SecretState, Vendor};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
+use http::StatusCode;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
@@ -25,11 +26,17 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
     /// Creates the object: claim first, then the request, then the status.
     pub async fn create(self) -> Result<(), WriteError> {
         let Self { pass, work } = self;
-        if let Some((reason, message)) = pass.memory(|memory| memory.refused.take()) {
-            return pass.say(Verdict::stalled(reason, message)).await;
-        }
         let wanted = V::wanted(work.spec, &pass.key.name);
         let view = &work.account.view;
+        if let Some((refused_at, verdict)) = pass.memory(|memory| memory.refused.take()) {
+            let last_sent = view.reflector.snapshot().last_sent();
+            if last_sent.is_some_and(|sent| sent >= refused_at) {
+                return pass.say(verdict).await;
+            }
+            pass.memory(|memory| memory.refused = Some((refused_at, verdict)));
+            pass.outcome.after_list(view);
+            return Ok(());
+        }
         let claim =
             Claim::new(&pass.context.key, pass.object.uid(), &view.scope, wanted.as_str()).annotation();
         let is_new = pass.object.annotation(crate::api::CLAIM_ANNOTATION) != Some(claim.as_str());
@@ -44,6 +51,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             before
         });
         let result = V::create(view.reflector.source(), &work.desired(&pass.key.name)).await;
+        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
         match result {
             Ok(item) => {
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %wanted, "created");
@@ -54,12 +62,15 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             Err(error) => {
                 if !error.may_have_applied() {
                     pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = before);
+                    if before.0 && waits_for_a_person(&error) {
+                        pass.withdraw_claim().await?;
+                    }
                 }
                 let refused = matches!(error.status().map(|status| status.as_u16()), Some(400 | 409 | 422));
                 if refused && error.disposition() == Disposition::WaitForChange {
                     // It may be a stranger's object: a fresh list tells, before the refusal is believed.
                     let verdict = refusal(&pass.key.name, "create", &error);
-                    pass.memory(|memory| memory.refused = Some((verdict.reason, verdict.message)));
+                    pass.memory(|memory| memory.refused = Some((Instant::now(), verdict)));
                     view.reflector.request(Refresh::Doubt);
                     pass.outcome.after_list(view);
                     return Ok(());
@@ -86,11 +97,12 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         }
         let result =
             V::update(view.reflector.source(), &entry, &work.desired(&pass.key.name), &changes).await;
+        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
         match result {
             Ok(item) => {
                 let is_drift = pass.explain(work, &identity, bond, &changes);
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, drift = is_drift, "updated: {}", describe(&changes));
-                let after = rename_to.unwrap_or_else(|| identity.clone());
+                let after = item.identity();
                 if after != identity {
                     view.reflector.snapshot().fold(&identity, None, Instant::now());
                 }
@@ -115,6 +127,12 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
 }
 
 impl<V: Vendor> Pass<'_, V> {
+    /// A claim under which certainly nothing was created goes again: after a restart it would pass for ours what a stranger has
+    /// made, or makes, under this name.
+    async fn withdraw_claim(&mut self) -> Result<(), WriteError> {
+        self.patch(&MetadataPatch { finalizer: Some(false), claim: Some(None) }).await
+    }
+
     /// Before a rename is sent, the status says where it leads, so that a crash in between is understood.
     async fn announce_rename(&mut self, new: &Identity) -> Result<(), WriteError> {
         if self.object.status.renaming_to.as_deref() == Some(new.as_str()) {
@@ -163,6 +181,17 @@ impl<V: Vendor> Pass<'_, V> {
 
 fn declared_secrets<V: Vendor>(work: &Work<'_, V>) -> Vec<Change> {
     work.secrets.declared.values().map(|declared| Change::of_secret(declared.path)).collect()
+}
+
+/// The vendor's answer, if it is about the object that was meant.
+fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Result<V::Item, RemoteError> {
+    if V::is_meant(work.spec, object_name, &item) {
+        return Ok(item);
+    }
+    Err(RemoteError::Malformed {
+        status: StatusCode::OK,
+        what: "another object than the one that was written".into(),
+    })
 }
 
 /// Folds what a write left into the snapshot, and remembers what was sent.
@@ -238,6 +267,11 @@ async fn failed<V: Vendor>(
     pass.say(verdict).await?;
     pass.outcome.next = next;
     Ok(())
+}
+
+/// Whether the refusal may stand for long: until the spec or the account is corrected.
+fn waits_for_a_person(error: &RemoteError) -> bool {
+    matches!(error.disposition(), Disposition::WaitForChange | Disposition::Misconfigured)
 }
 
 fn refusal(name: &str, what: &str, error: &RemoteError) -> Verdict {

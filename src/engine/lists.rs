@@ -105,10 +105,11 @@ impl<V: Vendor> Controller<V> {
             };
             let looks_at_secrets = !self.context.settings.secrets_watch;
             if remote.reported.as_ref() == Some(&reported) && !looks_at_secrets && !remote.told_stale {
-                return self
-                    .context
-                    .metrics
-                    .snapshot_refreshed(V::NAME, remote.accounts.iter().map(ToString::to_string));
+                if reported.failing.is_none() {
+                    let accounts = remote.accounts.iter().map(ToString::to_string);
+                    self.context.metrics.snapshot_refreshed(V::NAME, accounts);
+                }
+                return;
             }
             remote.reported = Some(reported);
             remote.accounts.clone()
@@ -162,7 +163,13 @@ fn recorded_objects<V: Vendor>(state: &State<V>, name: &str) -> Vec<RecordedObje
     let users = users_of_remote(state, name);
     let objects =
         users.iter().filter_map(|key| state.connectors.get(key)).filter(|object| !object.is_deleted());
+    // An identity of another scope says nothing about this list.
+    let in_scope = |object: &&std::sync::Arc<super::object::Object<V::Connector>>| {
+        let view = state.account_of(&object.key()).and_then(|account| state.views.get(account));
+        view.is_some_and(|view| object.status.scope.as_ref() == Some(&view.scope))
+    };
     objects
+        .filter(in_scope)
         .filter_map(|object| {
             let identity = recorded::<V>(object)?;
             let renamed = object_renaming::<V>(object);

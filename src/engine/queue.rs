@@ -110,6 +110,11 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         }
     }
 
+    /// Whether `key` runs now.
+    pub fn is_running(&self, key: &K) -> bool {
+        self.slots.get(key).is_some_and(|slot| matches!(slot.state, State::Running { .. }))
+    }
+
     /// Takes the next key that may run, and marks it running.
     pub fn pop(&mut self, now: Instant) -> Option<K> {
         let at_most = self.at_most_in_lane;

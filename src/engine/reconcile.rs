@@ -29,7 +29,9 @@ const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
     let Some(object) = context.state().connectors.get(key).cloned() else { return Outcome::wait() };
     let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
-    match pass.run().await {
+    let result = pass.run().await;
+    let seen = pass.object.metadata.resource_version.clone();
+    let outcome = match result {
         Ok(()) => pass.outcome,
         Err(WriteError::Gone) => Outcome::wait(),
         Err(WriteError::Conflict) => Outcome { wake: pass.outcome.wake, ..Outcome::soon() },
@@ -37,7 +39,8 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
             tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
             Outcome { wake: pass.outcome.wake, ..Outcome::failed() }
         }
-    }
+    };
+    Outcome { seen, ..outcome }
 }
 
 impl<V: Vendor> Pass<'_, V> {
@@ -316,8 +319,19 @@ impl<V: Vendor> Pass<'_, V> {
             || (work.account.adoption == AdoptionPolicy::IfIdentical && changes.is_empty());
         let observes = work.spec.management_policy() == ManagementPolicy::Observe;
         let mut plan = if may_see { planned(changes) } else { Vec::new() };
-        let difference = if may_see { describe(changes) } else { "it may not be looked at".to_owned() };
+        let difference = describe(changes);
         let verdict = match (&identity, observes) {
+            // Not even whether it is as declared: that would let anybody guess.
+            (Some(_), true) if !may_see => Verdict::at_rest(
+                "True",
+                "Observed",
+                format!("{name} exists; this namespace may not look at it"),
+            ),
+            (Some(_), false) if !may_see => Verdict::at_rest(
+                "False",
+                "ChangesPlanned",
+                format!("{name} exists, and this namespace may not take it over"),
+            ),
             (Some(_), true) if changes.is_empty() => {
                 Verdict::at_rest("True", "Observed", format!("{name} exists and is as declared"))
             }

@@ -4,7 +4,7 @@
 //! before every feed has listed once, because a claim that is not known yet cannot be respected.
 
 use super::accounts;
-use super::cache::Told;
+use super::cache::{Cached, Told};
 use super::context::Context;
 use super::feeds::{Fed, feeds};
 use super::object::ObjectKey;
@@ -48,12 +48,14 @@ pub struct Outcome {
     pub hold: Option<Instant>,
     /// Wake it after the next list of this remote, counted from that number of lists.
     pub after_list: Option<(String, u64)>,
+    /// The resourceVersion of the connector that the pass ended with: what it read, or the reply to its own last write.
+    pub seen: Option<String>,
 }
 
 impl Outcome {
     /// Nothing more until it is woken.
     pub fn wait() -> Self {
-        Self { next: Next::Wait, wake: Vec::new(), hold: None, after_list: None }
+        Self { next: Next::Wait, wake: Vec::new(), hold: None, after_list: None, seen: None }
     }
 
     /// Again at once, on newer knowledge.
@@ -205,6 +207,9 @@ impl<V: Vendor> Controller<V> {
         };
         self.context.metrics.reconcile_finished(V::NAME, kind, now - started);
         self.queue.done(&key, outcome.next, now);
+        if self.changed_meanwhile(&key, outcome.seen.as_deref()) {
+            self.wake(&key, Cause::Changed);
+        }
         if let Some(until) = outcome.hold {
             let lane = self.lane(&key);
             self.queue.hold(&lane, until);
@@ -220,6 +225,12 @@ impl<V: Vendor> Controller<V> {
             self.wake(&key, cause);
         }
         self.forget_if_gone(&key);
+    }
+
+    /// Whether a connector was changed by somebody else while a pass over it ran.
+    fn changed_meanwhile(&self, key: &Key, seen: Option<&str>) -> bool {
+        let Key::Connector(key) = key else { return false };
+        self.context.state().connectors.get(key).is_some_and(|known| known.resource_version() != seen)
     }
 
     fn await_list(&mut self, object: &ObjectKey, remote: String, lists: u64) {
@@ -294,7 +305,13 @@ impl<V: Vendor> Controller<V> {
         let others = self.context.state().index(key, &self.context.key);
         self.wake_connectors(others, Cause::Dependency);
         match told {
-            Told::Changed(key) => self.wake(&Key::Connector(key), Cause::Changed),
+            Told::Changed(key) => {
+                let key = Key::Connector(key);
+                // What changes during a pass is judged at its end: most of it is the pass's own doing.
+                if !self.queue.is_running(&key) {
+                    self.wake(&key, Cause::Changed);
+                }
+            }
             Told::Gone(key) => {
                 self.queue.forget(&Key::Connector(key));
                 // The last connector of an account may be what its delete waited for.

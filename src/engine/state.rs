@@ -11,6 +11,7 @@ use super::object::{Kind, Object, ObjectKey, key_of};
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
+use super::status::Verdict;
 use super::vendor::Vendor;
 use crate::api::{ConnectorSpec, ManagementPolicy, SecretStatus};
 use crate::remote::{Identity, Reflector};
@@ -90,8 +91,8 @@ pub struct Memory {
     pub claim_is_clean: bool,
     /// When the last create or rename was sent whose end is not known for certain.
     pub last_doubt: Option<Instant>,
-    /// A create that was refused; a list has to be looked at before the refusal is believed.
-    pub refused: Option<(&'static str, String)>,
+    /// A create that was refused; a list that was sent later has to be looked at before the refusal is believed.
+    pub refused: Option<(Instant, Verdict)>,
     /// What was written in vain.
     pub convergence: Convergence,
     /// Since when key and certificate do not match.

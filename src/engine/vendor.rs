@@ -149,6 +149,12 @@ pub trait Vendor: Sized + Send + Sync + 'static {
         snapshot.get(wanted.as_str()).map(|_| wanted)
     }
 
+    /// Whether `item`, the vendor's answer to a create or update, is the object that was meant. A vendor may spell an identity in its own
+    /// way; but an answer about another object must never be taken for ours.
+    fn is_meant(spec: &Self::ConnectorSpec, object_name: &str, item: &Self::Item) -> bool {
+        Self::wanted(spec, object_name).as_str().eq_ignore_ascii_case(item.identity().as_str())
+    }
+
     /// What the identity becomes when the spec is applied; `None` where it stays.
     fn renames(spec: &Self::ConnectorSpec, object_name: &str, identity: &Identity) -> Option<Identity> {
         Some(Self::wanted(spec, object_name)).filter(|wanted| wanted != identity)

@@ -206,7 +206,7 @@ impl Client {
         Ok(Response {
             status: parts.status,
             content_type: text(&parts.headers, CONTENT_TYPE.as_str()).map(str::to_ascii_lowercase),
-            retry_after: retry_after(&parts.headers),
+            retry_after: asked_to_wait(parts.status, &parts.headers),
             body,
         })
     }
@@ -239,13 +239,13 @@ impl Client {
     /// Lets the vendor's own headers tighten the budget: `x-ratelimit-*` (Onomondo, epoch seconds) and `Retry-After`.
     fn observe_rate(&self, status: StatusCode, headers: &HeaderMap) {
         let now = Instant::now();
-        let reset_in = number(headers, "x-ratelimit-reset").map(until_epoch);
+        let reset_in = reset_in(headers);
         let remaining = number(headers, "x-ratelimit-remaining").and_then(|left| u32::try_from(left).ok());
         if let (Some(remaining), Some(reset_in)) = (remaining, reset_in) {
             self.budget.lock().observe(remaining, reset_in, now);
         }
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = retry_after(headers).or(reset_in).unwrap_or(Duration::from_mins(1));
+            let wait = asked_to_wait(status, headers).unwrap_or(Duration::from_mins(1));
             self.budget.lock().hold(wait, now);
         }
     }
@@ -290,6 +290,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
     let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok();
     Some(date.map_or(Duration::from_mins(1), |date| until_epoch(date.as_second())))
+}
+
+/// How long the vendor asks to be left alone: in a 429 without `Retry-After`, until its window ends.
+fn asked_to_wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let window = || reset_in(headers).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
+    retry_after(headers).or_else(window)
+}
+
+fn reset_in(headers: &HeaderMap) -> Option<Duration> {
+    number(headers, "x-ratelimit-reset").map(until_epoch)
 }
 
 fn until_epoch(seconds: i64) -> Duration {

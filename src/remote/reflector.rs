@@ -5,7 +5,9 @@
 use super::errors::{Disposition, RemoteError};
 use super::schedule::{Refresh, Schedule};
 use super::snapshot::{Difference, RemoteItem, Snapshot};
+use futures::FutureExt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -106,11 +108,13 @@ impl<S: Source> Reflector<S> {
     }
 
     async fn list(&self) -> ReflectorEvent {
-        tracing::debug!("listing");
         let sent_at = Instant::now();
         let ticket = self.snapshot().begin_list(sent_at);
         lock(&self.schedule).sent(sent_at);
-        let result = self.source.list().await;
+        // A panic must not end the task: nobody would ever hear of this account again.
+        let result = AssertUnwindSafe(self.source.list()).catch_unwind().await.unwrap_or_else(|_| {
+            Err(RemoteError::Request("reading the list panicked, which is a mistake in this program".into()))
+        });
         let now = Instant::now();
         match result {
             Ok(items) => {
@@ -136,4 +140,74 @@ impl<S: Source> Reflector<S> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::Identity;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[derive(Debug)]
+    struct Thing;
+
+    impl RemoteItem for Thing {
+        fn identity(&self) -> Identity {
+            "thing".into()
+        }
+        fn digest(&self) -> u64 {
+            1
+        }
+    }
+
+    /// Panics at its first list, fails at its second, and then lists one thing.
+    #[derive(Default)]
+    struct Moody(AtomicU32);
+
+    impl Source for Moody {
+        type Item = Thing;
+        async fn list(&self) -> Result<Vec<Thing>, RemoteError> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => panic!("a mistake"),
+                1 => Err(RemoteError::Unreachable("nobody there".into())),
+                _ => Ok(vec![Thing]),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_and_a_failure_are_told_and_the_listing_goes_on() {
+        let reflector = Arc::new(Reflector::new(Moody::default(), Duration::from_mins(1), Duration::ZERO));
+        let (events, mut heard) = mpsc::channel(8);
+        let task = tokio::spawn(reflector.clone().run("toys", events));
+        for expected in ["Failed", "Failed", "Listed"] {
+            let (name, event) = heard.recv().await.expect("the task lives");
+            assert!(
+                name == "toys" && format!("{event:?}").starts_with(expected),
+                "{event:?} where {expected} was expected"
+            );
+        }
+        assert_eq!(reflector.snapshot().len(), 1);
+        assert!(reflector.health().failing.is_none());
+        task.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_lists_once_an_interval_and_ends_when_nobody_listens() {
+        let reflector =
+            Arc::new(Reflector::new(Moody(AtomicU32::new(2)), Duration::from_mins(1), Duration::ZERO));
+        let (events, mut heard) = mpsc::channel(8);
+        let task = tokio::spawn(reflector.clone().run((), events));
+        let started = Instant::now();
+        for _ in 0..11 {
+            heard.recv().await.expect("the task lives");
+        }
+        let took = started.elapsed();
+        assert!(
+            took >= Duration::from_mins(9) && took <= Duration::from_mins(11),
+            "ten intervals took {took:?}"
+        );
+        drop(heard);
+        task.await.expect("it ends by itself");
+    }
 }

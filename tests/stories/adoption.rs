@@ -59,7 +59,7 @@ async fn what_is_as_declared_is_taken_over_silently() {
     story.apply(HTTPS).await;
     let seen = story.ready(A).await;
 
-    let note = story.note_of(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {A}")).await;
     assert_eq!(note, "plant-a was there and is as declared; it is managed from now on");
     assert_eq!(seen["status"]["remote"]["name"], "plant-a");
     assert_eq!(story.vendor_writes().await, [""; 0]);
@@ -120,7 +120,7 @@ async fn always_takes_it_over_and_changes_it() {
     let options = json!({"host": "https://ingest.example.com/v1", "shouldReturnBody": true});
     let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
     assert_eq!(story.sent_since(0).await, [patch]);
-    let note = story.note_of(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {A}")).await;
     assert_eq!(note, "plant-a was there and is managed from now on; changed: options.host");
     story.end().await;
 }
@@ -164,7 +164,7 @@ async fn a_declared_secret_cannot_be_compared_and_counts_as_a_difference() {
     });
     let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
     assert_eq!(story.sent_since(0).await, [patch]);
-    let note = story.note_of(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {A}")).await;
     assert_eq!(note, "plant-a was there and is managed from now on; changed: options.cert, options.key");
     story.look_again().await;
     assert_eq!(story.vendor_writes().await, ["PATCH /connectors/plant-a"], "they are sent once");

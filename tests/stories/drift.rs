@@ -44,7 +44,7 @@ async fn a_changed_option_is_put_right_and_named() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.note_of(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.port: 8883 → 443");
     let series = r#"connector_operator_drift_corrected_total{vendor="onomondo",field="options.port"}"#;
     assert_eq!(story.operator().metric(series).await, Some(1.0));
@@ -84,7 +84,7 @@ async fn a_secret_that_was_overwritten_at_the_vendor_is_sent_again() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.note_of(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.key: changed");
     let at_the_vendor = story.vendor.connector("plant-a").await.expect("it is there");
     let seen = story.get(A).await;
@@ -106,7 +106,7 @@ async fn a_secret_that_was_cleared_at_the_vendor_is_sent_again() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.note_of(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.cert: changed");
     assert_eq!(story.get(A).await["status"]["secrets"]["cert"]["isSet"], true);
     story.end().await;

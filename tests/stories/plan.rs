@@ -93,7 +93,7 @@ async fn deleting_what_was_managed_and_is_planned_leaves_it_at_the_vendor() {
     story.operator().restart().await;
     story.gone(A).await;
 
-    let note = story.note_of(&format!("Normal Orphaned {A}")).await;
+    let note = story.told(&format!("Normal Orphaned {A}")).await;
     assert_eq!(note, "the object at the vendor was left as it is: managementPolicy is Plan");
     assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
     assert!(story.vendor.connector("plant-a").await.is_some());

@@ -84,7 +84,7 @@ async fn deleting_a_suspended_connector_leaves_it_at_the_vendor() {
     story.delete(A).await;
     story.gone(A).await;
 
-    let note = story.note_of(&format!("Normal Orphaned {A}")).await;
+    let note = story.told(&format!("Normal Orphaned {A}")).await;
     assert_eq!(note, "the object at the vendor was left as it is: spec.suspend is set");
     assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
     assert!(story.vendor.connector("plant-a").await.is_some());

@@ -226,7 +226,7 @@ spec:
     let written = story.kubernetes_writes().await.split_off(writes);
     let of_plant_a: Vec<&String> = written.iter().filter(|write| write.contains("plant-a")).collect();
     assert_eq!(of_plant_a, ["apply onomondoconnectors/plant-a/status"]);
-    let note = story.note_of("Normal Updated OnomondoConnector/plant-a").await;
+    let note = story.told("Normal Updated OnomondoConnector/plant-a").await;
     assert_eq!(note, "plant-a was changed: options.cert: changed; options.key: changed");
     story.end().await;
 }

@@ -107,12 +107,17 @@ impl Story {
         lines(&self.vendor.requests_since(since).await)
     }
 
-    /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a`, and returns its note.
-    pub async fn note_of(&self, event: &str) -> String {
+    /// Waits for an event about an object, such as `Normal Adopted OnomondoConnector/plant-a` with or without its whole note, and returns
+    /// the note. Events come in their own time.
+    pub async fn told(&self, event: &str) -> String {
         let prefix = format!("{event}: ");
+        let note = |told: &str| {
+            let whole = (told == event).then(|| told.split_once(": ").map_or("", |(_, note)| note));
+            told.strip_prefix(&prefix).or(whole).map(str::to_owned)
+        };
         wait::until(event, DEADLINE, || async {
             let events = self.events().await;
-            let found = events.iter().find_map(|told| told.strip_prefix(&prefix)).map(str::to_owned);
+            let found = events.iter().find_map(|told| note(told));
             found.ok_or_else(|| format!("these are there:\n  {}", events.join("\n  ")))
         })
         .await

@@ -99,7 +99,7 @@ impl Opening {
         let values = self
             .values
             .with("watch.namespaces", namespaces.clone())
-            .with("endpoints.allowedHosts", vec![vendor.host()])
+            .with("endpoints.allowedHosts", vec![vendor.host().to_owned(), vendor.other_host()])
             .with("extraArgs", self.arguments);
         let release = Release::install(&objects, &self.name, &self.name, &values, &folder).await;
         let audit = Audit::of(plane, &release.user());

@@ -272,19 +272,6 @@ impl Story {
         requests.iter().filter(|request| request.code == 403).map(ToString::to_string).collect()
     }
 
-    /// Waits until an event reads so, in the form of [`Story::events`]: events come in their own time.
-    pub async fn told(&self, event: &str) {
-        super::wait::until(&format!("the event {event:?}"), DEADLINE, || async {
-            let events = self.events().await;
-            if events.iter().any(|told| told == event) {
-                Ok(())
-            } else {
-                Err(format!("there are {events:#?}"))
-            }
-        })
-        .await;
-    }
-
     /// The events of the story's namespace, oldest first, as `Normal Created OnomondoConnector/plant-a: <note>`.
     pub async fn events(&self) -> Vec<String> {
         let mut events = self.objects.list("Event", &self.name).await;

@@ -126,6 +126,11 @@ impl Vendor {
         self.url.trim_start_matches("http://")
     }
 
+    /// Host and port by another name: to an account, another place.
+    pub fn other_host(&self) -> String {
+        self.host().replace("127.0.0.1", "localhost")
+    }
+
     async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
         let url = format!("{}/_emulator/{path}", self.url);
         let sent = send_json(method.clone(), &url, body).await;
@@ -237,6 +242,11 @@ impl Vendor {
     /// Removes a SIM.
     pub async fn remove_sim(&self, id: &str) {
         self.control(Method::DELETE, &format!("onomondo/sims/{id}"), &Value::Null).await;
+    }
+
+    /// Maps a SIM to no connector.
+    pub async fn unmap_sim(&self, id: &str) {
+        self.control(Method::PUT, &format!("onomondo/sims/{id}"), &json!({"connector": null})).await;
     }
 
     /// The valid API keys: `[{"key", "organisation", …}]`.

@@ -43,8 +43,8 @@ impl Vendor for Onomondo {
 
     fn manner(account: &OnomondoAccountSpec) -> &'static str {
         match account.authorization_scheme {
-            OnomondoAuthorizationScheme::Bare => "Bare",
-            OnomondoAuthorizationScheme::Bearer => "Bearer",
+            OnomondoAuthorizationScheme::Bare => "bare",
+            OnomondoAuthorizationScheme::Bearer => "bearer",
         }
     }
 

@@ -1,0 +1,135 @@
+//! The documentation, held against what it describes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use regex_lite::Regex;
+
+use crate::support::{tools, yaml};
+
+/// Words of the engine that look like reasons: types and statuses of conditions, types and the action of events, operators of
+/// label selectors, names of types.
+const NO_REASONS: [&str; 16] = [
+    "DoesNotExist",
+    "EventPublisher",
+    "Exists",
+    "False",
+    "FingerprintKey",
+    "In",
+    "Normal",
+    "NotIn",
+    "Ready",
+    "Reconcile",
+    "Reconciling",
+    "SecretsInSync",
+    "Stalled",
+    "True",
+    "Unknown",
+    "Warning",
+];
+
+#[test]
+fn every_reason_of_the_code_is_explained_and_no_other() {
+    let explained = explained_reasons();
+    let said = reasons_of_the_code();
+    let missing: Vec<_> = said.difference(&explained).collect();
+    assert!(missing.is_empty(), "docs/troubleshooting.md says nothing of {missing:?}");
+    let stale: Vec<_> = explained.difference(&said).collect();
+    assert!(stale.is_empty(), "docs/troubleshooting.md explains what the code no longer says: {stale:?}");
+}
+
+#[test]
+fn the_settings_are_those_of_the_help() {
+    let file = tools::repository().join("docs/settings.md");
+    let text = read(&file);
+    let (before, rest) = text.split_once("```text\n").expect("a block of text");
+    let (shown, after) = rest.split_once("```\n").expect("the end of the block");
+    let help = help();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let fresh = format!("{before}```text\n{help}```\n{after}");
+        std::fs::write(&file, fresh).expect("write docs/settings.md");
+        return;
+    }
+    assert!(shown == help, "docs/settings.md is stale: `make docs` writes it anew");
+}
+
+#[test]
+fn the_readme_shows_a_sample_as_it_is() {
+    let readme = read(&tools::repository().join("README.md"));
+    let (_, rest) = readme.split_once("```yaml\n").expect("a manifest");
+    let (manifest, _) = rest.split_once("```").expect("the end of the manifest");
+    let sample = tools::repository().join("deploy/samples/onomondo-connector-tls.yaml");
+    assert_eq!(yaml::documents(manifest), yaml::documents_of_file(&sample), "{}", sample.display());
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let link = Regex::new(r"\]\(([^)#:]+)(#[^)]*)?\)").expect("a pattern");
+    let mut pages = files_below(&tools::repository().join("docs"), "md");
+    pages.push(tools::repository().join("README.md"));
+    for page in pages {
+        for found in link.captures_iter(&read(&page)) {
+            let target = page.parent().expect("a folder").join(&found[1]);
+            assert!(target.exists(), "{} links to {}, which is not there", page.display(), &found[1]);
+        }
+    }
+}
+
+/// The first cell of each row of a table.
+fn explained_reasons() -> BTreeSet<String> {
+    let page = read(&tools::repository().join("docs/troubleshooting.md"));
+    let cell = Regex::new(r"(?m)^\| `([A-Za-z]+)` \|").expect("a pattern");
+    cell.captures_iter(&page).map(|found| found[1].to_owned()).collect()
+}
+
+/// Reasons are the only words that the engine and the vendors write in that case, but for a few.
+fn reasons_of_the_code() -> BTreeSet<String> {
+    let word = Regex::new(r#""([A-Z][A-Za-z]*[a-z][A-Za-z]*)""#).expect("a pattern");
+    let source = tools::repository().join("src");
+    let is_for_tests = |file: &PathBuf| {
+        ["tests.rs", "laws.rs", "toy.rs", "simulation.rs"].iter().any(|name| file.ends_with(name))
+    };
+    let files = [files_below(&source.join("engine"), "rs"), files_below(&source.join("vendors"), "rs")];
+    let mut reasons = BTreeSet::new();
+    for file in files.concat().iter().filter(|file| !is_for_tests(file)) {
+        let text = read(file);
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in lines {
+            reasons.extend(word.captures_iter(line).map(|found| found[1].to_owned()));
+        }
+    }
+    reasons.retain(|reason| !NO_REASONS.contains(&reason.as_str()));
+    reasons
+}
+
+fn help() -> String {
+    // Without a terminal anywhere, the width is always the same.
+    let help = Command::new(env!("CARGO_BIN_EXE_connector-operator"))
+        .args(["run", "--help"])
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .expect("run connector-operator");
+    let text = String::from_utf8(help.stdout).expect("text");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
+}
+
+fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry of a folder").path();
+        if path.is_dir() {
+            found.extend(files_below(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()))
+}

@@ -1,0 +1,159 @@
+//! The vendor is away, or somebody else answers in its place. Nothing is taken for gone, and what was in sync is left in peace.
+
+use serde_json::{Value, json};
+
+use crate::support::objects::{condition, condition_message};
+use crate::support::story::{DEADLINE, Story};
+
+const ACCOUNT: &str = "OnomondoAccount/default";
+const OBJECT: &str = "OnomondoConnector/plant-a";
+
+const PLANT_A: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  type: https
+  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
+";
+
+const IN_ITS_LIFE: [&str; 2] =
+    ["patch onomondoconnectors/plant-a", "apply onomondoconnectors/plant-a/status"];
+
+/// A connector that is in sync, under an account that is read every ten seconds.
+async fn in_sync(name: &str) -> Story {
+    let mut story = Story::begin(name).await;
+    story.onomondo_account("resyncInterval: 10s").await;
+    story.apply(PLANT_A).await;
+    story.ready(OBJECT).await;
+    let shows_it = |account: &Value| account["status"]["lastSnapshot"]["objects"] == 1;
+    story.eventually(ACCOUNT, "read with the connector", shows_it).await;
+    story
+}
+
+async fn shows_on_the_account(story: &Story) -> String {
+    let failing = story.becomes(ACCOUNT, "Ready", "False/RemoteUnavailable").await;
+    assert_eq!(condition(&failing, "Reconciling"), "True/ProgressingWithRetry");
+    assert_eq!(condition(&failing, "Stalled"), "-");
+    assert_eq!(failing["status"]["lastSnapshot"]["objects"], 1, "the last good list is what it was");
+    condition_message(&failing, "Ready")
+}
+
+#[tokio::test]
+async fn the_vendor_goes_down_and_comes_back() {
+    let mut story = in_sync("outage").await;
+    story.vendor.goes_down().await;
+    let message = shows_on_the_account(&story).await;
+    assert!(message.starts_with("account outage/default: the vendor could not be reached: "), "{message}");
+    assert!(message.ends_with("; it is tried again"), "{message}");
+    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
+
+    // What is declared meanwhile waits, and is told why.
+    story.edit(OBJECT, "spec: {https: {shouldReturnBody: false}}").await;
+    let waiting = story.becomes(OBJECT, "Ready", "False/RemoteUnavailable").await;
+    assert_eq!(condition(&waiting, "Reconciling"), "True/ProgressingWithRetry");
+
+    story.vendor.comes_back().await;
+    story.ready(ACCOUNT).await;
+    story.ready(OBJECT).await;
+    assert_eq!(story.vendor_writes().await, ["PATCH /connectors/plant-a"]);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn an_outage_costs_a_connector_in_sync_nothing() {
+    let mut story = in_sync("outage-in-sync").await;
+    story.vendor.goes_down().await;
+    shows_on_the_account(&story).await;
+    story.vendor.comes_back().await;
+    story.ready(ACCOUNT).await;
+    let only_lists = story.vendor_requests().await;
+    assert!(only_lists.iter().all(|request| request == "GET /connectors"), "{only_lists:?}");
+    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, IN_ITS_LIFE);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_list_is_never_a_list_without_us() {
+    let mut story = Story::begin("outage-answers").await;
+    story.onomondo_account("").await;
+    story.apply(PLANT_A).await;
+    story.apply(&PLANT_A.replace("plant-a", "beat")).await;
+    story.ready(OBJECT).await;
+    story.ready("OnomondoConnector/beat").await;
+    let shows_both = |account: &Value| account["status"]["lastSnapshot"]["objects"] == 2;
+    story.eventually(ACCOUNT, "read with both connectors", shows_both).await;
+
+    let answers = [
+        (json!({"kind": "html", "code": 200}), "the vendor answered 200 OK with text/html"),
+        (
+            json!({"kind": "half_body", "then": "end"}),
+            "the vendor answered 200 OK with JSON that is cut or of another shape",
+        ),
+        (json!({"kind": "half_body", "then": "cut"}), "the vendor could not be reached: "),
+        (
+            json!({"kind": "status", "code": 200, "body": {"error": "down"}}),
+            "the vendor answered 200 OK with JSON that is cut or of another shape",
+        ),
+        (json!({"kind": "status", "code": 503, "body": []}), "the vendor answered 503 Service Unavailable"),
+    ];
+    for (number, (answer, words)) in answers.iter().enumerate() {
+        story.vendor.fault(json!({"method": "GET"}), answer.clone()).await;
+        // A write makes the operator read the vendor; the next list by the clock is an hour away.
+        let beat = format!("spec: {{https: {{host: 'https://beat.example.com/{number}'}}}}");
+        story.edit("OnomondoConnector/beat", &beat).await;
+        let failing = story.becomes(ACCOUNT, "Ready", "False/RemoteUnavailable").await;
+        let message = condition_message(&failing, "Ready");
+        assert!(
+            message.starts_with(&format!("account outage-answers/default: {words}")),
+            "{answer}: {message}"
+        );
+        assert_eq!(failing["status"]["lastSnapshot"]["objects"], 2);
+        story.vendor.heal().await;
+        story.ready(ACCOUNT).await;
+    }
+    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
+    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, IN_ITS_LIFE);
+    let mut creates = story.vendor_writes().await;
+    creates.retain(|request| !request.starts_with("PATCH /connectors/beat"));
+    creates.sort();
+    assert_eq!(creates, ["POST /connectors beat", "POST /connectors plant-a"]);
+    story.end().await;
+}
+
+/// One POST meets this; however it looks from here, it takes effect.
+async fn a_post_is_found_again(name: &str, spoiled: Value, line: &str) {
+    let mut story = Story::begin(name).await;
+    story.onomondo_account("").await;
+    story.ready(ACCOUNT).await;
+    story.vendor.fault(json!({"method": "POST", "times": 1}), spoiled).await;
+    story.apply(PLANT_A).await;
+    let doubtful = story.becomes(OBJECT, "Ready", "False/RemoteUnavailable").await;
+    assert_eq!(condition(&doubtful, "Reconciling"), "True/ProgressingWithRetry");
+    let message = condition_message(&doubtful, "Ready");
+    assert!(message.starts_with("plant-a: create failed: the vendor "), "{message}");
+
+    story.ready(OBJECT).await;
+    story.vendor.wait_for("GET", 2, DEADLINE).await;
+    assert_eq!(story.vendor_writes().await, [line]);
+    assert_eq!(story.vendor.connectors().await.len(), 1);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_post_that_took_effect_and_timed_out_is_found_again() {
+    let hang = json!({"kind": "hang", "after_applying": true});
+    a_post_is_found_again("outage-timeout", hang, "POST /connectors plant-a -> abandoned").await;
+}
+
+#[tokio::test]
+async fn a_post_that_took_effect_behind_a_gateways_page_is_found_again() {
+    let page = json!({"kind": "html", "code": 504, "after_applying": true});
+    a_post_is_found_again("outage-gateway", page, "POST /connectors plant-a -> 504").await;
+}
+
+#[tokio::test]
+async fn a_post_that_takes_effect_after_we_gave_up_is_found_again() {
+    // It times out after two seconds, and the list right after that does not show it.
+    let late = json!({"kind": "apply_late", "milliseconds": 2600});
+    a_post_is_found_again("outage-late", late, "POST /connectors plant-a -> abandoned").await;
+}

@@ -1,0 +1,73 @@
+//! The vendor says "not so fast": the whole account is quiet for as long as it was told, and then goes on by itself.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::objects::{condition, condition_message};
+use crate::support::story::Story;
+use crate::support::vendor::Request;
+
+const ACCOUNT: &str = "OnomondoAccount/default";
+
+const PLANT_A: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  type: https
+  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
+";
+
+/// The end of the hold is told in whole seconds.
+const TOLERANCE: Duration = Duration::from_secs(1);
+
+fn at(request: &Request) -> Timestamp {
+    request.at.parse().expect("a moment")
+}
+
+/// `limited` makes one POST meet a 429 that asks for six seconds.
+async fn the_account_is_quiet(name: &str, limited: Value) {
+    const HOLD: Duration = Duration::from_secs(6);
+    let mut story = Story::begin(name).await;
+    story.onomondo_account("").await;
+    story.ready(ACCOUNT).await;
+    story.vendor.fault(json!({"method": "POST", "times": 1}), limited).await;
+
+    story.apply(PLANT_A).await;
+    let held = story.becomes("OnomondoConnector/plant-a", "Ready", "False/RateLimited").await;
+    assert_eq!(condition(&held, "Reconciling"), "True/ProgressingWithRetry");
+    let message = "plant-a: create failed: the vendor answered 429 Too Many Requests (rate_limit_exceeded); it is tried again when the \
+                   vendor allows";
+    assert_eq!(condition_message(&held, "Ready"), message);
+    let is_told = |account: &Value| account["status"]["rateLimit"]["heldUntil"].is_string();
+    let account = story.eventually(ACCOUNT, "held by its rate limit", is_told).await;
+    assert_eq!(condition(&account, "Ready"), "True/Succeeded", "its list was read and understood");
+    story.apply(&PLANT_A.replace("plant-a", "plant-b")).await;
+
+    story.ready("OnomondoConnector/plant-a").await;
+    story.ready("OnomondoConnector/plant-b").await;
+    let requests = story.vendor.requests().await;
+    let refused = requests.iter().position(|request| request.status == Some(429)).expect("a 429");
+    let pause = at(&requests[refused + 1]).duration_since(at(&requests[refused])).unsigned_abs();
+    assert!(pause + TOLERANCE >= HOLD, "{} came {pause:?} after the 429", requests[refused + 1]);
+    let mut posts = story.vendor_writes().await;
+    posts[1..].sort();
+    let writes = ["POST /connectors plant-a -> 429", "POST /connectors plant-a", "POST /connectors plant-b"];
+    assert_eq!(posts, writes);
+    let is_over = |account: &Value| account["status"]["rateLimit"].is_null();
+    story.eventually(ACCOUNT, "no longer held", is_over).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn retry_after_holds_the_whole_account() {
+    let limited = json!({"kind": "rate_limited", "headers": false, "retry_after_seconds": 6});
+    the_account_is_quiet("throttled-retry-after", limited).await;
+}
+
+#[tokio::test]
+async fn the_vendors_own_headers_hold_the_whole_account() {
+    let limited = json!({"kind": "rate_limited", "headers": true, "reset_seconds": 6});
+    the_account_is_quiet("throttled-headers", limited).await;
+}
