@@ -46,7 +46,7 @@ async fn nothing_is_written_and_when_they_are_back_all_is_well() {
     let message = story.message(ACCOUNT, "Ready").await;
     let expected = format!(
         "account shrunk/default: of 4 recorded objects 3 are missing and 0 are others all at once (plant-a, plant-b, plant-c); \
-         nothing is written until they are back. If that is right, accept it: kubectl annotate -n shrunk default \
+         nothing is written until they are back. If that is right, accept it: kubectl annotate -n shrunk onomondoaccounts/default --overwrite \
          connector-operator.io/accept-snapshot={}",
         accepted_by(&message)
     );
