@@ -6,6 +6,7 @@
 mod support;
 
 mod adoption;
+mod canaries;
 mod certificate;
 mod chart;
 mod claims;

@@ -93,12 +93,15 @@ async fn a_rotated_secret_is_sent_with_complete_options() {
 
 #[tokio::test]
 async fn a_second_rotation_right_after_the_first_is_not_lost() {
-    let mut story = begin("secrets-twice").await;
+    // Nothing times out while the vendor takes its time.
+    let mut story = Story::named("secrets-twice").value("requestTimeout", "30s").begin().await;
+    story.onomondo_account("").await;
+    story.ready("OnomondoAccount/default").await;
     story.tls_secret("plant-a-tls").await;
     story.apply(PLANT_A).await;
     story.ready(OBJECT).await;
 
-    let slowly = json!({"kind": "delay", "milliseconds": 1000, "after_applying": true});
+    let slowly = json!({"kind": "delay", "milliseconds": 5000, "after_applying": true});
     story.vendor.fault(json!({"method": "PATCH", "times": 1}), slowly).await;
     story.tls_secret("plant-a-tls").await;
     story.vendor.wait_for("PATCH", 1, DEADLINE).await;
