@@ -179,13 +179,10 @@ impl<V: Vendor> Pass<'_, V> {
     }
 }
 
-<<<<<<< HEAD
-=======
 fn declared_secrets<V: Vendor>(work: &Work<'_, V>) -> Vec<Change> {
     work.secrets.declared.values().map(|declared| Change::of_secret(declared.path)).collect()
 }
 
->>>>>>> stories-a
 /// The vendor's answer, if it is about the object that was meant.
 fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Result<V::Item, RemoteError> {
     if V::is_meant(work.spec, object_name, &item) {
@@ -195,13 +192,6 @@ fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Res
         status: StatusCode::OK,
         what: "another object than the one that was written".into(),
     })
-<<<<<<< HEAD
-}
-
-fn declared_secrets<V: Vendor>(work: &Work<'_, V>) -> Vec<Change> {
-    work.secrets.declared.values().map(|declared| Change::of_secret(declared.path)).collect()
-=======
->>>>>>> stories-a
 }
 
 /// Folds what a write left into the snapshot, and remembers what was sent.
