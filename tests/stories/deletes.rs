@@ -164,3 +164,26 @@ async fn what_somebody_else_deleted_is_gone_when_two_lists_say_so() {
     assert_eq!(asked, [&format!("{DELETE} -> 404"), "GET /connectors", "GET /connectors"]);
     story.end().await;
 }
+
+#[tokio::test]
+async fn a_delete_in_the_middle_of_a_create_leaves_nothing_behind() {
+    let answers = [
+        ("deletes-created", json!({"kind": "hang", "after_applying": true})),
+        // It takes effect when the POST has timed out and the list right after that has shown nothing.
+        ("deletes-created-late", json!({"kind": "apply_late", "milliseconds": 2600})),
+    ];
+    for (name, spoiled) in answers {
+        let mut story = Story::begin(name).await;
+        story.onomondo_account("").await;
+        story.ready(ACCOUNT).await;
+        story.vendor.fault(json!({"method": "POST", "times": 1}), spoiled).await;
+        story.apply(PLANT_A).await;
+        story.vendor.wait_for("POST", 1, DEADLINE).await;
+        story.delete(OBJECT).await;
+        story.gone(OBJECT).await;
+
+        assert_eq!(story.vendor_writes().await, [&format!("{POST} -> abandoned"), DELETE]);
+        assert_eq!(story.vendor.connector("plant-a").await, None);
+        story.end().await;
+    }
+}

@@ -127,6 +127,21 @@ async fn a_name_that_a_stranger_took_meanwhile_is_a_conflict_and_stays_one() {
 }
 
 #[tokio::test]
+async fn a_name_under_which_a_stranger_made_just_what_is_declared_is_adopted() {
+    let story = begin("refused-identical").await;
+    let identical = json!({"type": "https", "options": {"host": "https://ingest.example.com/v1", "shouldReturnBody": true}});
+    story.vendor.put_connector("plant-a", &identical).await;
+    story.apply(PLANT_A).await;
+    story.ready(OBJECT).await;
+
+    let note = story.told("Normal Adopted OnomondoConnector/plant-a").await;
+    assert_eq!(note, "plant-a was there and is as declared; it is managed from now on");
+    let asked = ["GET /connectors", "POST /connectors plant-a -> 409", "GET /connectors"];
+    assert_eq!(story.vendor_requests().await, asked);
+    story.end().await;
+}
+
+#[tokio::test]
 async fn a_change_that_the_vendor_finds_invalid_stalls_and_is_not_repeated() {
     let story = begin("refused-change").await;
     story.apply(PLANT_A).await;
