@@ -6,6 +6,7 @@
 pub mod account_report;
 pub mod accounts;
 pub mod act;
+pub mod at_rest;
 pub mod cache;
 pub mod claims;
 pub mod cleanup;

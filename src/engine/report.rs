@@ -94,6 +94,9 @@ pub fn blocked(name: &str, blocked: &Blocked, may_see: bool) -> Verdict {
         Blocked::NameTaken(identity) => conflict(format!(
             "{name}: the new name {identity} is taken at the vendor; choose another, or go by way of a third name to swap two"
         )),
+        Blocked::Ambiguous(identity, _) if !may_see => conflict(format!(
+            "{name}: {identity} cannot be told apart at the vendor; choose another name, or ask the owner of the account"
+        )),
         Blocked::Ambiguous(identity, copies) => conflict(format!(
             "{name}: the vendor lists {copies} objects called {identity}, which cannot be told apart; delete or rename all but one there"
         )),
