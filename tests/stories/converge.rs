@@ -86,7 +86,7 @@ spec:
         )
         .await;
     story.ready(A).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     let newest = story.vendor.newest().await;
     // Whenever we write, the list then shows another date than the answer did: as if somebody wrote right behind us.
     let set = json!({"is_set": true, "last_updated_at": "2001-01-01T00:00:00.000Z"});

@@ -27,7 +27,7 @@ async fn in_sync(name: &str, more: &str) -> (Story, Value) {
     story.onomondo_account("").await;
     story.apply(&format!("{TLS}{more}")).await;
     story.ready(A).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     let options = json!({
         "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
         "key": set(&identity.key), "cert": set(&identity.certificate),

@@ -17,7 +17,7 @@ async fn a_forced_pass_reads_the_vendor_and_is_echoed() {
     story.onomondo_account("").await;
     story.apply(PLANT_A).await;
     story.ready(OBJECT).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
 
     for (annotation, value) in [
         ("reconcile.fluxcd.io/requestedAt", "2026-01-01T10:00:00Z"),
@@ -47,7 +47,7 @@ async fn the_echo_comes_after_what_was_found() {
     story.onomondo_account("").await;
     story.apply(PLANT_A).await;
     story.ready(OBJECT).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
 
     story
         .vendor

@@ -20,6 +20,7 @@ mod drift;
 mod forced;
 mod harness;
 mod lag;
+mod narrow;
 mod observe;
 mod open_questions;
 mod outage;

@@ -42,7 +42,7 @@ const ABOUT_ANSWERS: &[Question] = &[
     ("onomondo.return-body-default", &["absent"]),
 ];
 
-/// They matter only to a narrow key or to a connector with SIMs, which this life has not.
+/// They matter only to a narrow key or to a connector with SIMs, which this life has not: `narrow` tells of them.
 const ELSEWHERE: [&str; 5] = [
     "onomondo.delete-blocked-body",
     "onomondo.narrowed-key-read",

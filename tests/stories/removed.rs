@@ -19,7 +19,7 @@ async fn it_is_created_again_once_when_two_lists_agree() {
     story.onomondo_account("").await;
     story.apply(PLANT_A).await;
     story.ready(A).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     let (newest, writes) =
         (story.vendor.newest().await, story.kubernetes_writes_to("onomondoconnectors/plant-a").await.len());
 
@@ -53,7 +53,7 @@ async fn a_list_that_lacks_it_for_a_moment_changes_nothing() {
     story.onomondo_account("").await;
     story.apply(PLANT_A).await;
     story.ready(A).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     let lacks_it = json!({"kind": "shrink_list", "without": ["plant-a"]});
     story.vendor.fault(json!({"method": "GET", "path": "/connectors", "times": 1}), lacks_it).await;
 

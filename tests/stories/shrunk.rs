@@ -23,7 +23,7 @@ async fn four(story: &mut Story) {
     for name in NAMES {
         story.ready(&connector(name)).await;
     }
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     story.ready(ACCOUNT).await;
 }
 
@@ -140,7 +140,7 @@ async fn another_organisations_key_hides_even_a_single_one() {
         .apply("kind: OnomondoConnector\nmetadata: {name: plant-a}\nspec: {type: https, https: {host: 'https://a.example.com'}}")
         .await;
     story.ready("OnomondoConnector/plant-a").await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     story.ready(ACCOUNT).await;
     let newest = story.vendor.newest().await;
     let (ours, theirs, successor) =

@@ -24,7 +24,7 @@ async fn ready(name: &str) -> Story {
     story.onomondo_account("").await;
     story.apply(PLANT_A).await;
     story.ready(A).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
     story
 }
 

@@ -209,7 +209,7 @@ spec:
         ["key", "cert"].iter().all(|field| secrets[field]["fingerprint"] != before[field]["fingerprint"])
     };
     let seen = story.eventually("OnomondoConnector/plant-a", "of the new secret", is_new).await;
-    story.lists_come(1).await;
+    story.the_last_write_is_listed().await;
 
     let options = json!({
         "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",

@@ -56,6 +56,27 @@ impl Story {
         self.settled().await;
     }
 
+    /// Waits until a list that was sent after the last write was worked through: nothing more comes of that write. For an operator that was
+    /// not restarted.
+    pub async fn the_last_write_is_listed(&self) {
+        wait::until("a list after the last write", DEADLINE, || async {
+            let requests = self.vendor.requests().await;
+            let newest_write =
+                requests.iter().filter(|request| request.is_write()).map(|request| request.seq).max();
+            let lists = self.lists().await;
+            let newest_list = lists.iter().map(|request| request.seq).max();
+            let known = self.lists_read().await;
+            let worked_through = newest_list > newest_write && known >= lists.len();
+            if worked_through {
+                Ok(())
+            } else {
+                Err(format!("write {newest_write:?}, list {newest_list:?}, {known} read"))
+            }
+        })
+        .await;
+        self.settled().await;
+    }
+
     /// Waits until the operator has nothing more to do now. A page of metrics is no single moment, so two in a row have to say so.
     pub async fn settled(&self) {
         const IN_A_ROW: u64 = 2;
