@@ -59,3 +59,80 @@ pub fn transport(settings: &TransportSettings) -> Result<Transport, BoxError> {
         .map_request(|request: http::Request<Bytes>| reqwest::Request::try_from(request));
     Ok(BoxCloneSyncService::new(service))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    /// An HTTPS server for `localhost` that gives `answer` to each of `connections`, and its certificate.
+    fn https(answer: &'static str, connections: usize) -> (u16, String) {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .expect("a server");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        std::thread::spawn(move || {
+            for _ in 0..connections {
+                let (socket, _) = listener.accept().expect("a connection");
+                let tls = rustls::ServerConnection::new(Arc::new(config.clone())).expect("a TLS connection");
+                let mut stream = rustls::StreamOwned::new(tls, socket);
+                // A client that does not trust the certificate goes away here.
+                if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(answer.as_bytes());
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
+                }
+            }
+        });
+        (port, certified.cert.pem())
+    }
+
+    async fn get(port: u16, ca_pem: Option<String>) -> Result<(u16, Bytes), BoxError> {
+        // Another test may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let transport = transport(&TransportSettings { ca_pem: ca_pem.map(String::into_bytes) })?;
+        let request = http::Request::get(format!("https://localhost:{port}/connectors")).body(Bytes::new())?;
+        let answer = transport.oneshot(request).await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+
+    #[tokio::test]
+    async fn a_certificate_authority_of_the_administrators_own_is_trusted_and_no_other() {
+        let (port, pem) = https("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]", 2);
+        let stranger = get(port, None).await;
+        assert!(stranger.is_err(), "a certificate that nobody vouches for was accepted: {stranger:?}");
+        let (status, body) = get(port, Some(pem)).await.expect("an answer");
+        assert_eq!((status, &body[..]), (200, &b"[]"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_never_followed() {
+        let (port, pem) = https(
+            "HTTP/1.1 302 Found\r\nlocation: https://localhost:1/elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            1,
+        );
+        let (status, _) = get(port, Some(pem)).await.expect("an answer");
+        assert_eq!(status, 302);
+    }
+
+    #[tokio::test]
+    async fn an_error_names_no_url() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        drop(listener);
+        let error = get(port, None).await.expect_err("nobody listens there").to_string();
+        assert!(!error.contains("/connectors") && !error.contains("localhost"), "{error}");
+    }
+}

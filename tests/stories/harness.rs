@@ -346,7 +346,11 @@ async fn a_killed_test_run_leaves_no_process() {
         .find(|line| line.starts_with("started "))
         .expect("it says what it started");
     let [_, id, _, folder] = started.split(' ').collect::<Vec<_>>()[..] else { panic!("{started}") };
-    assert!(is_running(id), "process {id} runs");
+    // In the middle of its exec a process has no command line.
+    wait::until("the process runs", Duration::from_secs(20), || async {
+        if is_running(id) { Ok(()) } else { Err(format!("process {id} has no command line")) }
+    })
+    .await;
     run.kill().unwrap();
     run.wait().unwrap();
     wait::until("the process and its folder are gone", Duration::from_secs(20), || async {

@@ -20,6 +20,7 @@ mod drift;
 mod forced;
 mod harness;
 mod lag;
+mod large;
 mod narrow;
 mod observe;
 mod open_questions;

@@ -1,0 +1,36 @@
+//! A list that is larger than it may be is refused whole, and said on the account; nobody takes what was not read for gone.
+
+use serde_json::json;
+
+use crate::support::story::Story;
+
+const ACCOUNT: &str = "OnomondoAccount/default";
+const OBJECT: &str = "OnomondoConnector/plant-a";
+
+#[tokio::test]
+async fn a_list_over_the_limit_is_said_on_the_account_alone() {
+    let mut story = Story::named("large").argument("--list-size-limit=1MiB").begin().await;
+    story.onomondo_account("").await;
+    story
+        .apply("kind: OnomondoConnector\nmetadata: {name: plant-a}\nspec: {type: https, https: {host: 'https://a.example.com'}}")
+        .await;
+    story.ready(OBJECT).await;
+    story.the_last_write_is_listed().await;
+    let writes = story.kubernetes_writes_to("onomondoconnectors/plant-a").await;
+
+    let list = json!({"method": "GET", "path": "/connectors"});
+    story.vendor.fault(list, json!({"kind": "large_body", "bytes": 1048577})).await;
+    story.annotate(ACCOUNT, "connector-operator.io/reconcile-at", "1").await;
+    story.becomes(ACCOUNT, "Stalled", "True/ListTooLarge").await;
+    let message = "account large/default: the vendor's answer is larger than the limit of 1048576 bytes; raise --list-size-limit, or use a \
+                   key that sees fewer objects";
+    assert_eq!(story.message(ACCOUNT, "Ready").await, message);
+    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
+    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
+
+    story.vendor.heal().await;
+    story.annotate(ACCOUNT, "connector-operator.io/reconcile-at", "2").await;
+    story.ready(ACCOUNT).await;
+    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.end().await;
+}
