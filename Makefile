@@ -4,6 +4,9 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHART_CRDS := charts/connector-operator/files/crds
 
+# The stories wait more than they compute: more of them at once than there are cores.
+export RUST_TEST_THREADS ?= 6
+
 .DEFAULT_GOAL := help
 .PHONY: help demo control-plane test bench crds stale docs fmt lint deny ci
 
