@@ -128,9 +128,14 @@ impl Response {
     /// [`RemoteError::Malformed`] for anything else than the JSON of a `T`. The text names line and column, never a value.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, RemoteError> {
         let malformed = |what: String| RemoteError::Malformed { status: self.status, what };
-        if let Some(content_type) = self.content_type.as_deref().filter(|kind| !kind.contains("json")) {
-            let kind: String = content_type.chars().take(60).filter(|c| !c.is_control()).collect();
-            return Err(malformed(format!("{kind} where JSON was expected")));
+        // The vendor's own words stay out: a header can repeat what it was sent.
+        match self.content_type.as_deref() {
+            Some(kind) if kind.contains("json") => {}
+            Some(kind) if kind.starts_with("text/html") => {
+                return Err(malformed("an HTML page where JSON was expected".into()));
+            }
+            Some(_) => return Err(malformed("something else where JSON was expected".into())),
+            None => {}
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             malformed(format!(

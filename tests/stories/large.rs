@@ -19,7 +19,7 @@ async fn a_list_over_the_limit_is_said_on_the_account_alone() {
     let writes = story.kubernetes_writes_to("onomondoconnectors/plant-a").await;
 
     let list = json!({"method": "GET", "path": "/connectors"});
-    story.vendor.fault(list, json!({"kind": "large_body", "bytes": 1048577})).await;
+    story.vendor.fault(list, json!({"kind": "large_body", "bytes": 1_048_577})).await;
     story.annotate(ACCOUNT, "connector-operator.io/reconcile-at", "1").await;
     story.becomes(ACCOUNT, "Stalled", "True/ListTooLarge").await;
     let message = "account large/default: the vendor's answer is larger than the limit of 1048576 bytes; raise --list-size-limit, or use a \

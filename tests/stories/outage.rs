@@ -85,7 +85,7 @@ async fn what_is_no_list_is_never_a_list_without_us() {
     story.eventually(ACCOUNT, "read with both connectors", shows_both).await;
 
     let answers = [
-        (json!({"kind": "html", "code": 200}), "the vendor answered 200 OK with text/html"),
+        (json!({"kind": "html", "code": 200}), "the vendor answered 200 OK with an HTML page"),
         (
             json!({"kind": "half_body", "then": "end"}),
             "the vendor answered 200 OK with JSON that is cut or of another shape",
