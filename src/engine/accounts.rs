@@ -3,6 +3,7 @@
 //! It never writes to the vendor. Its connectors learn of the account through [`AccountView`] and are woken only when that changed.
 
 use super::context::Context;
+use super::endpoint::permitted;
 use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::queue::{Cause, Next};
@@ -231,27 +232,9 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// The endpoint, if the administrator allows it.
     fn endpoint(&self, spec: &V::AccountSpec) -> Result<Url, Verdict> {
-        let refuse = |why: String| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key));
-        let url = Url::parse(spec.endpoint()).map_err(|_| refuse("spec.endpoint is no URL".into()))?;
         let settings = &self.context.settings;
-        if url.scheme() != "https" && !(settings.allow_insecure_endpoints && url.scheme() == "http") {
-            return Err(refuse("spec.endpoint has to begin with https://".into()));
-        }
-        if !url.username().is_empty()
-            || url.password().is_some()
-            || url.query().is_some()
-            || url.fragment().is_some()
-        {
-            return Err(refuse("spec.endpoint must be a base URL without user, query and fragment".into()));
-        }
-        if !settings.allowed_hosts.allows(&url) {
-            return Err(refuse(format!(
-                "spec.endpoint goes to a host that the administrator has not allowed; allowed are {} \
-                 (--allowed-hosts, or endpoints.allowedHosts of the chart)",
-                settings.allowed_hosts.list()
-            )));
-        }
-        Ok(url)
+        permitted(spec.endpoint(), &settings.allowed_hosts, settings.allow_insecure_endpoints)
+            .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))
     }
 
     async fn credential(&self, spec: &V::AccountSpec) -> Result<Vec<SecretString>, Verdict> {

@@ -13,6 +13,7 @@ pub mod cleanup;
 pub mod context;
 pub mod convergence;
 pub mod dereference;
+pub mod endpoint;
 pub mod events;
 pub mod feeds;
 pub mod fingerprint;

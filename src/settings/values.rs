@@ -31,7 +31,7 @@ impl AllowedHosts {
     }
 
     /// None given means the vendors' own.
-    pub(super) fn parse(given: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(given: &[String]) -> Result<Self, String> {
         let given = non_empty(given);
         let vendors_own = VENDOR_HOSTS.iter().map(|host| (*host).to_owned());
         let hosts: Vec<String> = if given.is_empty() { vendors_own.collect() } else { given };

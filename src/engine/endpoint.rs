@@ -1,0 +1,140 @@
+//! Whether an account's endpoint may be called: the one place that keeps a tenant from sending a credential to a host of their own. Pure.
+//!
+//! It judges what is written. Where a name resolves to is not known here.
+
+use crate::settings::AllowedHosts;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use url::{Host, Url};
+
+/// The endpoint as a URL, if the administrator allows it.
+///
+/// # Errors
+/// What is wrong with it, and what to write instead.
+pub fn permitted(endpoint: &str, allowed: &AllowedHosts, allow_insecure: bool) -> Result<Url, String> {
+    let url = Url::parse(endpoint).map_err(|_| "spec.endpoint is no URL".to_owned())?;
+    if url.scheme() != "https" && !(allow_insecure && url.scheme() == "http") {
+        return Err("spec.endpoint has to begin with https://".into());
+    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.query().is_some() || url.fragment().is_some() {
+        return Err("spec.endpoint must be a base URL without user, query and fragment".into());
+    }
+    if !allowed.allows(&url) {
+        return Err(format!(
+            "spec.endpoint goes to a host that the administrator has not allowed; allowed are {} (--allowed-hosts, or \
+             endpoints.allowedHosts of the chart)",
+            allowed.list()
+        ));
+    }
+    if !allow_insecure && url.host().is_none_or(|host| is_private(&host)) {
+        return Err("spec.endpoint goes to a private address; the administrator can allow that with --allow-insecure-endpoints \
+                    (endpoints.allowInsecure of the chart)"
+            .into());
+    }
+    Ok(url)
+}
+
+/// Whether a host can only be this machine, its neighbours, or a cloud's metadata service.
+fn is_private(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(address) => is_private_v4(*address),
+        Host::Ipv6(address) => is_private_v6(*address),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            let inside = ["localhost", "local", "internal"];
+            inside.iter().any(|suffix| name == *suffix || name.ends_with(&format!(".{suffix}")))
+        }
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    let is_shared = first == 100 && (64..128).contains(&second);
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || is_shared
+        || first == 0
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
+        || address.is_multicast()
+        || address.to_ipv4().is_some_and(is_private_v4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(endpoint: &str, allow_insecure: bool) -> Result<(), String> {
+        let hosts = [
+            "api.onomondo.com",
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "100.100.0.1",
+            "[::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+            "localhost",
+            "vendor.internal",
+            "8.8.8.8",
+        ];
+        let allowed = AllowedHosts::parse(&hosts.map(str::to_owned)).expect("hosts");
+        permitted(endpoint, &allowed, allow_insecure).map(|_| ())
+    }
+
+    #[test]
+    fn the_vendors_own_host_is_called_by_https_only() {
+        assert_eq!(judge("https://api.onomondo.com", false), Ok(()));
+        assert_eq!(judge("https://8.8.8.8", false), Ok(()), "a public address that was allowed");
+        assert!(judge("http://api.onomondo.com", false).is_err_and(|why| why.contains("https://")));
+        assert_eq!(judge("http://api.onomondo.com", true), Ok(()));
+        assert!(judge("ftp://api.onomondo.com", true).is_err());
+    }
+
+    #[test]
+    fn no_other_host_is_called_however_it_is_written() {
+        for endpoint in [
+            "https://evil.example.com",
+            "https://api.onomondo.com.evil.example.com",
+            "https://api.onomondo.com@evil.example.com",
+            "https://user:password@api.onomondo.com",
+            "https://api.onomondo.com:8443",
+            "https://api.onomondo.com/?to=evil",
+            "https://api.onomondo.com/#evil",
+            "api.onomondo.com",
+        ] {
+            assert!(judge(endpoint, true).is_err(), "{endpoint} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_private_address_needs_more_than_being_among_the_allowed_hosts() {
+        for host in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "100.100.0.1",
+            "[::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+            "localhost",
+            "vendor.internal",
+        ] {
+            let endpoint = format!("https://{host}");
+            assert!(
+                judge(&endpoint, false).is_err_and(|why| why.contains("private")),
+                "{endpoint} was accepted"
+            );
+            assert_eq!(judge(&endpoint, true), Ok(()), "{endpoint}");
+        }
+    }
+}
