@@ -10,6 +10,7 @@ mod canaries;
 mod certificate;
 mod chart;
 mod claims;
+mod connections;
 mod converge;
 mod crash;
 mod create;
