@@ -241,7 +241,7 @@ impl Client {
             .map_err(|_| RemoteError::Request("its URL or headers are not valid".into()))
     }
 
-    /// Lets the vendor's own headers tighten the budget: `x-ratelimit-*` (Onomondo, epoch seconds) and `Retry-After`.
+    /// Lets the vendor's own headers tighten the budget: `x-ratelimit-*` (the reset in epoch seconds) and `Retry-After`.
     fn observe_rate(&self, status: StatusCode, headers: &HeaderMap) {
         let now = Instant::now();
         let reset_in = reset_in(headers);

@@ -67,7 +67,7 @@ fn created(note: &str) -> Event {
     Event {
         regarding: ObjectReference {
             api_version: Some("connector-operator.io/v1alpha1".to_owned()),
-            kind: Some("OnomondoConnector".to_owned()),
+            kind: Some("ToyConnector".to_owned()),
             namespace: Some("iot".to_owned()),
             name: Some("plant-a".to_owned()),
             uid: Some("u-1".to_owned()),
@@ -107,7 +107,7 @@ async fn an_event_arrives_as_the_api_server_wants_it() {
             "reason": "Created",
             "action": "Create",
             "note": "made plant-a",
-            "regarding": {"apiVersion": "connector-operator.io/v1alpha1", "kind": "OnomondoConnector", "namespace": "iot", "name": "plant-a", "uid": "u-1"},
+            "regarding": {"apiVersion": "connector-operator.io/v1alpha1", "kind": "ToyConnector", "namespace": "iot", "name": "plant-a", "uid": "u-1"},
             "reportingController": "connector-operator.io/connector-operator",
             "reportingInstance": "pod-1",
         })
