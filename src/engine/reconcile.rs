@@ -9,14 +9,14 @@ use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::WriteError;
 use super::object::ObjectKey;
 use super::pass::{LOOK_AGAIN, Pass, Work};
-use super::plan::{Bond, Facts, Plan, SecretFacts, Waiting, plan};
+use super::plan::{Bond, Declared, Facts, Plan, SecretFacts, Waiting, plan};
 use super::queue::Next;
 use super::report::{secrets_in_sync, secrets_status};
 use super::run::Outcome;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
 use super::vendor::Vendor;
-use crate::api::{AdoptionPolicy, ConnectorSpec};
+use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh, RemoteItem};
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,13 +156,33 @@ impl<V: Vendor> Pass<'_, V> {
             self.object.requested_at().unwrap_or(""),
             fingerprints.join(" ")
         );
+        let stuck = self.stuck_before(secrets);
         self.memory(|memory| {
             if memory.basis != basis {
+                let is_first = memory.basis.is_empty();
                 memory.basis = basis;
                 memory.refused = None;
-                memory.convergence = Convergence::default();
+                memory.convergence =
+                    if is_first { Convergence::inheriting(stuck) } else { Convergence::default() };
             }
         });
+    }
+
+    /// What the status says was written in vain, where nothing has changed since that starts afresh.
+    fn stuck_before(&self, secrets: &SecretFacts) -> &[PlannedChange] {
+        let status = &self.object.status;
+        let is_stalled = status.conditions.iter().any(|condition| {
+            condition.type_ == "Stalled"
+                && condition.reason == "NotConverging"
+                && condition.observed_generation == Some(self.object.generation())
+        });
+        let is_forced = self.object.forced_pass(status.last_handled_reconcile_at.as_deref()).is_some();
+        let is_sent = |(field, declared): (&&str, &Declared)| {
+            let recorded = secrets.recorded.get(*field).and_then(|recorded| recorded.fingerprint.as_ref());
+            recorded == Some(&declared.fingerprint)
+        };
+        let still = is_stalled && !is_forced && secrets.declared.iter().all(is_sent);
+        if still { &status.planned_changes } else { &[] }
     }
 
     async fn mismatch(&mut self, reason: &'static str, message: String) -> Result<(), WriteError> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::objects::condition;
 use crate::support::story::Story;
 
 const A: &str = "OnomondoConnector/plant-a";
@@ -50,8 +51,7 @@ async fn a_vendor_that_normalises_is_written_to_three_times() {
     let newest = story.vendor.newest().await;
     story.annotate(A, "connector-operator.io/reconcile-at", "1").await;
     let tried = |seen: &serde_json::Value| {
-        seen["status"]["lastHandledReconcileAt"] == "1"
-            && crate::support::objects::condition(seen, "Stalled") == "True/NotConverging"
+        seen["status"]["lastHandledReconcileAt"] == "1" && condition(seen, "Stalled") == "True/NotConverging"
     };
     story.eventually(A, "tried again", tried).await;
     assert_eq!(story.writes_since(newest).await, [PATCH, PATCH, PATCH]);
@@ -61,6 +61,37 @@ async fn a_vendor_that_normalises_is_written_to_three_times() {
     story.edit(A, "spec: {https: {host: 'https://two.example.com'}}").await;
     story.ready(A).await;
     assert_eq!(story.sent_since(newest).await, []);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_was_written_in_vain_is_still_known_after_a_restart() {
+    let mut story =
+        Story::named("converge-restart").switch("onomondo.host-normalisation", "lower-case").begin().await;
+    story.onomondo_account("").await;
+    story.apply(PLANT_A).await;
+    story.becomes(A, "Stalled", "True/NotConverging").await;
+    // What the POST answers is not what was sent; the answer to the first PATCH tells its id, too; and then it stalls.
+    let three = ["POST /connectors plant-a", PATCH, PATCH];
+    story.cost(&three, &[(A, "patch, status ×3")]).await;
+
+    story.operator().terminate().await;
+    story.operator().restart().await;
+    story.look_again().await;
+    story.look_again().await;
+    assert_eq!(story.condition(A, "Stalled").await, "True/NotConverging");
+    story.cost(&three, &[(A, "patch, status ×3")]).await;
+
+    // What starts afresh does so after a restart, too.
+    story.operator().terminate().await;
+    story.annotate(A, "connector-operator.io/reconcile-at", "1").await;
+    story.operator().restart().await;
+    let tried = |seen: &serde_json::Value| {
+        seen["status"]["lastHandledReconcileAt"] == "1" && condition(seen, "Stalled") == "True/NotConverging"
+    };
+    story.eventually(A, "tried again", tried).await;
+    let six = [&three[..], &[PATCH; 3]].concat();
+    story.cost(&six, &[(A, "patch, status ×5")]).await;
     story.end().await;
 }
 
