@@ -27,6 +27,7 @@ mod observe;
 mod open_questions;
 mod outage;
 mod plan;
+mod plant;
 mod quiet;
 mod refused;
 mod removed;
