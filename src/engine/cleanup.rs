@@ -31,6 +31,9 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     let Some(identity) = identities.first().cloned() else {
         return release(pass, "Deleted", "nothing had been created at the vendor".into()).await;
     };
+    if is_account_awaited(pass) {
+        return Ok(());
+    }
     let view = match account(pass) {
         Ok(view) => view,
         Err(verdict) => {
@@ -39,6 +42,10 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
             return Ok(());
         }
     };
+    if view.reflector.snapshot().lists() == 0 {
+        // Nothing is known of the vendor yet; the first list wakes it.
+        return Ok(());
+    }
     if let Some(holder) = other_holder(pass, &view, &identity) {
         return release(pass, "Orphaned", format!("{identity} is managed by {holder}")).await;
     }
@@ -77,6 +84,13 @@ fn what_to_delete<V: Vendor>(pass: &Pass<'_, V>) -> Vec<Identity> {
     let claimed = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
     let claimed = claimed.map(|claim| Identity::from(claim.name.as_str()));
     recorded.into_iter().chain(renaming).chain(claimed).collect()
+}
+
+/// Whether the account is there and has had no pass since our start. It wakes its connectors then, so nothing is said meanwhile.
+fn is_account_awaited<V: Vendor>(pass: &Pass<'_, V>) -> bool {
+    let state = pass.context.state();
+    let account = state.account_of(pass.key);
+    account.is_some_and(|key| state.accounts.get(key).is_some() && !state.settled.contains(key))
 }
 
 /// The account, as far as a delete needs it: one that is gone or unreadable still has its last credential in memory.
