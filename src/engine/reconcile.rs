@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long an account may be missing before that is said: what is applied together is heard of on watches of their own.
+const ACCOUNT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a key and a certificate may disagree before that is no passing state.
 const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -62,8 +64,11 @@ impl<V: Vendor> Pass<'_, V> {
         let account = match found {
             Ok(account) => account,
             Err(NoAccount::Soon) => return Ok(()),
+            Err(NoAccount::Missing(_)) if self.account_may_come() => return Ok(()),
+            Err(NoAccount::Missing(verdict)) => return self.say(verdict).await,
             Err(NoAccount::Say(verdict)) => return self.say(verdict).await,
         };
+        self.memory(|memory| memory.account_missed_since = None);
         if let Some(verdict) = self.scope_changed(&account.view.scope) {
             return self.say(verdict).await;
         }
@@ -84,6 +89,17 @@ impl<V: Vendor> Pass<'_, V> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether its account is missed so newly that it may be on its way.
+    fn account_may_come(&mut self) -> bool {
+        let since = self.memory(|memory| *memory.account_missed_since.get_or_insert_with(Instant::now));
+        let left = ACCOUNT_PATIENCE.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        self.outcome.next = Next::After(left);
+        true
     }
 
     /// The recorded identity is only valid where it was recorded.
