@@ -7,6 +7,7 @@ mod budget;
 mod client;
 mod errors;
 mod reflector;
+mod rows;
 mod schedule;
 mod snapshot;
 mod transport;
