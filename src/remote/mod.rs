@@ -9,6 +9,7 @@ mod errors;
 mod exclusive;
 mod item;
 mod reflector;
+mod rows;
 mod schedule;
 mod snapshot;
 mod transport;
