@@ -90,11 +90,12 @@ pub(super) struct Allowance {
 
 impl Onomondos {
     /// One organisation for each that `keys` names; without keys the default one. The first has the examples' tag.
-    pub(super) fn new(keys: &[(String, String)]) -> Self {
-        let default = [(DEFAULT_API_KEY.to_owned(), DEFAULT_ORGANISATION.to_owned())];
-        let keys = if keys.is_empty() { &default } else { keys };
+    pub(super) fn new(mut keys: Vec<(String, String)>) -> Self {
+        if keys.is_empty() {
+            keys.push((DEFAULT_API_KEY.to_owned(), DEFAULT_ORGANISATION.to_owned()));
+        }
         let mut state = Self::default();
-        for (key, organisation) in keys {
+        for (key, organisation) in &keys {
             state.organisation(organisation);
             state.keys.push(Key {
                 text: key.clone(),
