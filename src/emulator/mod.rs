@@ -6,7 +6,8 @@
 //! that a simulation can replay it. `docs/emulator.md` is its manual.
 //!
 //! Beside each vendor's folder lie the shared parts, which know no vendor: `exchange` (log, faults, then the vendor),
-//! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `command`.
+//! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `history`,
+//! `rate_limit`, `command`.
 
 mod answers;
 mod clock;
@@ -15,8 +16,10 @@ mod connections;
 mod control;
 mod exchange;
 mod faults;
+mod history;
 mod identifiers;
 mod onomondo;
+mod rate_limit;
 mod requests;
 mod serve;
 mod switches;
