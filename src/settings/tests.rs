@@ -92,7 +92,9 @@ fn one_controller_may_have_a_concurrency_of_its_own() {
     assert_eq!(settings(&["--concurrency=4,onomondo=16"]).concurrency_of("onomondo"), 16);
     assert_eq!(settings(&["--concurrency=4"]).concurrency_of("a controller that does not run"), 0);
     assert!(refusal(&["--concurrency=0"]).contains("write a number from 1 to 256"));
-    assert!(refusal(&["--concurrency=onomodo=2"]).contains(&format!("there are: {}", CONTROLLERS.join(", "))));
+    assert!(
+        refusal(&["--concurrency=onomodo=2"]).contains(&format!("there are: {}", CONTROLLERS.join(", ")))
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Apono's endpoints (`apono.openapi.json`, seed 002). There is no create: a connector registers itself.
 
 use super::model::Connector;
-use crate::remote::{Call, Class, Client, RemoteError, Response, Source};
+use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Response, Source};
 use crate::vendors::quoting::{is_short_word, overlaps};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -81,7 +81,7 @@ impl Source for Apono {
         let mut connectors = Vec::new();
         let mut page_token: Option<String> = None;
         for page in 0..MOST_PAGES {
-            let mut call = Call::list("list", &CONNECTORS).query("limit", PAGE);
+            let mut call = Call::get("list", &CONNECTORS).query("limit", PAGE);
             if let Some(token) = &page_token {
                 call = call.query("page_token", token);
             }
@@ -105,22 +105,20 @@ impl Source for Apono {
 impl Apono {
     /// One page, and the token of the next.
     async fn page(&self, call: Call) -> Result<(Vec<Connector>, Option<String>), RemoteError> {
-        #[derive(Deserialize)]
-        struct Page {
-            items: Vec<Connector>,
-            pagination: Option<Pagination>,
-        }
-        #[derive(Deserialize)]
-        struct Pagination {
-            next_page_token: Option<String>,
-        }
-        let page: Page = self.accepted(call).await?.json()?;
-        let next = page.pagination.and_then(|pagination| pagination.next_page_token);
-        Ok((page.items, next.filter(|token| !token.is_empty())))
+        let listed = self.listed(call, Some("items")).await?;
+        let next = listed.envelope["pagination"]["next_page_token"].as_str();
+        Ok((listed.rows, next.filter(|token| !token.is_empty()).map(str::to_owned)))
     }
 
     async fn older_list(&self) -> Result<Vec<Connector>, RemoteError> {
-        self.accepted(Call::list("list_v2", &OLDER_CONNECTORS)).await?.json()
+        Ok(self.listed(Call::get("list_v2", &OLDER_CONNECTORS), None).await?.rows)
+    }
+
+    async fn listed(&self, call: Call, member: Option<&str>) -> Result<Listed<Connector>, RemoteError> {
+        match self.http.list(call, member).await? {
+            ListAnswer::Listed(listed) => Ok(listed),
+            ListAnswer::Refused(response) => Err(self.refusal(response)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::declared;
 use super::model::Connector;
 use crate::api::OnomondoConnectorSpec;
 use crate::engine::vendor::{Change, Desired};
-use crate::remote::{Call, Class, Client, Entry, RemoteError, Response, Source};
+use crate::remote::{Call, Class, Client, Entry, ListAnswer, RemoteError, Response, Source};
 use crate::vendors::quoting::{is_short_word, overlaps};
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -108,7 +108,7 @@ impl Onomondo {
         struct Sim {
             id: Value,
         }
-        let call = Call::new("sims", Class::Read, Method::GET, &["sims"])
+        let call = Call::get("sims", &["sims"])
             .query("filter[]", &format!("connector:{name}"))
             .query("limit", &NAMED_SIMS.to_string());
         let response = self.http.send(call).await.ok().filter(|response| response.status.is_success())?;
@@ -165,8 +165,10 @@ impl Source for Onomondo {
 
     /// `GET /connectors` → 200 with a bare array of all connectors; there are no pages.
     async fn list(&self) -> Result<Vec<Connector>, RemoteError> {
-        let response = self.http.send(Call::list("list", &["connectors"])).await?;
-        if response.status.is_success() { response.json() } else { Err(self.refusal(response, &[])) }
+        match self.http.list(Call::get("list", &["connectors"]), None).await? {
+            ListAnswer::Listed(list) => Ok(list.rows),
+            ListAnswer::Refused(response) => Err(self.refusal(response, &[])),
+        }
     }
 }
 
