@@ -10,6 +10,7 @@
 //! `rate_limit`, `command`.
 
 mod answers;
+mod apono;
 mod clock;
 pub mod command;
 mod connections;
@@ -50,6 +51,8 @@ use identifiers::Identifiers;
 
 /// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
+/// The Apono token that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
+pub const DEFAULT_TOKEN: &str = "emulator-token";
 /// The organisation of the credentials that are valid where no other is given.
 pub const DEFAULT_ORGANISATION: &str = "default";
 
@@ -227,7 +230,10 @@ fn vendors(context: &Context, credentials: &[Credential]) -> Vec<Arc<dyn Vendor>
         let its_own = credentials.iter().filter(|credential| credential.vendor == vendor);
         its_own.map(|credential| (credential.text.clone(), credential.organisation.clone())).collect()
     };
-    vec![Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME)))]
+    vec![
+        Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME))),
+        Arc::new(apono::Apono::new(context.clone(), of(apono::NAME))),
+    ]
 }
 
 /// Refuses a credential of a vendor that there is not.
@@ -239,7 +245,7 @@ fn check_vendors(credentials: &[Credential], vendors: &[Arc<dyn Vendor>]) -> Res
 
 /// Every switch of every vendor.
 fn known_switches() -> Vec<Switch> {
-    onomondo::switches()
+    [onomondo::switches(), apono::switches()].concat()
 }
 
 /// One connection without a socket. Clones are the same connection. A cut connection is the error [`ConnectionCut`]; the

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod apono;
+mod both_ways;
 mod control;
 mod examples;
 mod faults;
@@ -12,3 +14,7 @@ mod process;
 mod schema;
 mod support;
 mod switches;
+
+#[path = "../support/tools.rs"]
+#[allow(unreachable_pub, reason = "the stories share it")]
+mod tools;
