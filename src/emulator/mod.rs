@@ -18,6 +18,7 @@ mod exchange;
 mod faults;
 mod history;
 mod identifiers;
+mod omf;
 mod onomondo;
 mod rate_limit;
 mod redaction;
@@ -51,6 +52,12 @@ use identifiers::Identifiers;
 
 /// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
+/// The OMF client that is valid where no other credential is given, as `ID:SECRET`.
+pub const DEFAULT_OMF_CLIENT: &str = "emulator-client:emulator-secret";
+/// The bearer token that is valid for ever beside [`DEFAULT_OMF_CLIENT`].
+pub const DEFAULT_OMF_TOKEN: &str = "emulator-token";
+/// What OMF's `default` organisation stands for, as `TENANT/NAMESPACE`: a tenant's id is a UUID there.
+pub const DEFAULT_OMF_SCOPE: &str = "6a2b3c4d-0000-0000-0000-000000000001/production";
 /// The organisation of the credentials that are valid where no other is given.
 pub const DEFAULT_ORGANISATION: &str = "default";
 
@@ -237,7 +244,10 @@ fn vendors(context: &Context, credentials: &[Credential]) -> Vec<Arc<dyn Vendor>
         let its_own = credentials.iter().filter(|credential| credential.vendor == vendor);
         its_own.map(|credential| (credential.text.clone(), credential.organisation.clone())).collect()
     };
-    vec![Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME)))]
+    vec![
+        Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME))),
+        Arc::new(omf::Omf::new(context.clone(), of(omf::NAME))),
+    ]
 }
 
 /// Refuses a credential of a vendor that there is not.
@@ -249,7 +259,7 @@ fn check_vendors(credentials: &[Credential], vendors: &[Arc<dyn Vendor>]) -> Res
 
 /// Every switch of every vendor.
 fn known_switches() -> Vec<Switch> {
-    onomondo::switches()
+    [onomondo::switches(), omf::switches()].concat()
 }
 
 /// One connection without a socket. Clones are the same connection. A cut connection is the error [`ConnectionCut`]; the

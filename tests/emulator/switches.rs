@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, SUPPLIER, Vendor, https, tls};
 
-type Told = Pin<Box<dyn Future<Output = Value>>>;
+pub(crate) type Told = Pin<Box<dyn Future<Output = Value>>>;
 
 /// Tells the story under each answer and compares what was seen.
-async fn check(switch: &str, story: fn(Vendor) -> Told, expected: &[(&str, Value)]) {
+pub(crate) async fn check(switch: &str, story: fn(Vendor) -> Told, expected: &[(&str, Value)]) {
     let known = Emulator::new(Configuration::default()).unwrap();
     let known =
         known.switches().known().iter().find(|known| known.name == switch).expect("a switch of this name");
@@ -36,23 +36,32 @@ async fn check(switch: &str, story: fn(Vendor) -> Told, expected: &[(&str, Value
     }
 }
 
+/// A test for each switch of one vendor, and one that there is none without.
 macro_rules! stories {
     ($($name:ident: $switch:literal, $story:expr, { $($answer:literal => $seen:tt,)+ })+) => {
         $(
             #[tokio::test(start_paused = true)]
             async fn $name() {
-                let story: fn(Vendor) -> Told = |vendor| Box::pin(async move { $story(vendor).await });
-                check($switch, story, &[$(($answer, json!($seen)),)+]).await;
+                let story: fn(crate::support::Vendor) -> crate::switches::Told =
+                    |vendor| Box::pin(async move { $story(vendor).await });
+                crate::switches::check($switch, story, &[$(($answer, serde_json::json!($seen)),)+]).await;
             }
         )+
 
         #[test]
         fn every_switch_has_a_story() {
-            let known = Emulator::new(Configuration::default()).unwrap();
-            let known = known.switches().known().iter().map(|switch| switch.name).collect::<BTreeSet<_>>();
-            assert_eq!(BTreeSet::from([$($switch,)+]), known);
+            crate::switches::check_all(&[$($switch,)+]);
         }
     };
+}
+pub(crate) use stories;
+
+/// These are all the switches of their vendor.
+pub(crate) fn check_all(told: &[&str]) {
+    let of_vendor = |name: &str| told[0].split('.').next() == name.split('.').next();
+    let emulator = Emulator::new(Configuration::default()).unwrap();
+    let known = emulator.switches().known().iter().map(|switch| switch.name).filter(|name| of_vendor(name));
+    assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), known.collect());
 }
 
 fn refusal(answer: &Answer) -> Value {
