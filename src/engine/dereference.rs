@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::identity::account_key;
 use super::object::{Object, ObjectKey};
-use super::plan::{Declared, SecretFacts};
 use super::run::Key;
+use super::secret_facts::{Declared, SecretFacts};
 use super::secrets::{ReadSecret, SecretError, read};
 use super::state::{AccountView, State};
 use super::status::Verdict;
@@ -29,6 +29,8 @@ pub struct Account<V: Vendor> {
 pub enum NoAccount {
     /// It will be known soon, and wakes the connector then: nothing is said meanwhile.
     Soon,
+    /// It does not exist. Say this, once it had the time to come.
+    Missing(Verdict),
     /// Say this.
     Say(Verdict),
 }
@@ -41,7 +43,7 @@ pub fn account<V: Vendor>(
 ) -> Result<Account<V>, NoAccount> {
     let key = account_key(spec, object.namespace());
     let Some(account) = state.accounts.get(&key) else {
-        return Err(NoAccount::Say(Verdict::dependency(
+        return Err(NoAccount::Missing(Verdict::dependency(
             "False",
             "AccountNotFound",
             format!(
@@ -109,7 +111,7 @@ fn admit<V: Vendor>(
             object.namespace()
         )));
     }
-    V::ceiling(account, &V::wanted(spec, object.name())).map_err(refuse)
+    V::ceiling(account, spec, object.name()).map_err(refuse)
 }
 
 fn admits<V: Vendor>(state: &State<V>, allowed: &AllowedNamespaces, namespace: &str) -> bool {
