@@ -10,6 +10,7 @@
 //! `rate_limit`, `command`.
 
 mod answers;
+mod apono;
 mod clock;
 pub mod command;
 mod connections;
@@ -52,10 +53,12 @@ use identifiers::Identifiers;
 
 /// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
+/// The Apono token that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
+pub const DEFAULT_TOKEN: &str = "emulator-token";
 /// The OMF client that is valid where no other credential is given, as `ID:SECRET`.
 pub const DEFAULT_OMF_CLIENT: &str = "emulator-client:emulator-secret";
 /// The bearer token that is valid for ever beside [`DEFAULT_OMF_CLIENT`].
-pub const DEFAULT_OMF_TOKEN: &str = "emulator-token";
+pub const DEFAULT_OMF_TOKEN: &str = "emulator-bearer-token";
 /// What OMF's `default` organisation stands for, as `TENANT/NAMESPACE`: a tenant's id is a UUID there.
 pub const DEFAULT_OMF_SCOPE: &str = "6a2b3c4d-0000-0000-0000-000000000001/production";
 /// The organisation of the credentials that are valid where no other is given.
@@ -246,6 +249,7 @@ fn vendors(context: &Context, credentials: &[Credential]) -> Vec<Arc<dyn Vendor>
     };
     vec![
         Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME))),
+        Arc::new(apono::Apono::new(context.clone(), of(apono::NAME))),
         Arc::new(omf::Omf::new(context.clone(), of(omf::NAME))),
     ]
 }
@@ -259,7 +263,7 @@ fn check_vendors(credentials: &[Credential], vendors: &[Arc<dyn Vendor>]) -> Res
 
 /// Every switch of every vendor.
 fn known_switches() -> Vec<Switch> {
-    [onomondo::switches(), omf::switches()].concat()
+    [onomondo::switches(), apono::switches(), omf::switches()].concat()
 }
 
 /// One connection without a socket. Clones are the same connection. A cut connection is the error [`ConnectionCut`]; the

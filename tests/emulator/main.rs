@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod apono;
+mod both_ways;
 mod control;
 mod examples;
 mod faults;

@@ -102,7 +102,7 @@ async fn a_client_may_have_24_connections_open() {
     let hub = Hub::new();
     let other_client = hub.with_token(&hub.issued().await);
     let ask = async |connection: &connector_operator::emulator::InProcess| {
-        let request = Request::get(&hub.base).header("Authorization", "Bearer emulator-token");
+        let request = Request::get(&hub.base).header("Authorization", "Bearer emulator-bearer-token");
         let request = request.body(axum::body::Body::empty()).unwrap();
         tower::ServiceExt::oneshot(connection.clone(), request).await.unwrap()
     };

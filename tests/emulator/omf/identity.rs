@@ -65,10 +65,10 @@ async fn a_client_gets_a_token_that_lives_as_long_as_it_says() {
 async fn a_token_is_a_bearer_token() {
     let hub = Hub::new();
     for (authorization, status) in [
-        ("Bearer emulator-token", 200),
-        ("bearer emulator-token", 200),
-        ("emulator-token", 401),
-        ("Basic emulator-token", 401),
+        ("Bearer emulator-bearer-token", 200),
+        ("bearer emulator-bearer-token", 200),
+        ("emulator-bearer-token", 401),
+        ("Basic emulator-bearer-token", 401),
         ("Bearer", 401),
         ("Bearer emulator-key", 401),
         ("Bearer emulator-secret", 401),

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::time::advance;
 
 use super::support::{FORM, Hub, connection};
+use crate::both_ways::stories;
 use crate::support::{Answer, Vendor};
-use crate::switches::stories;
 
 /// What the list says after so many milliseconds each.
 async fn over_time(hub: &Hub, steps: &[u64]) -> Vec<Vec<String>> {
@@ -56,6 +56,7 @@ fn told(answer: &Answer) -> Value {
 }
 
 stories! {
+    "omf";
     token_seconds: "omf.token-seconds", async |vendor: Vendor| {
         let hub = Hub::of(&vendor);
         let issued = hub.token(FORM).await.body;
