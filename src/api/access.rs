@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::KubeSchema;
+use regex_lite::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,25 @@ impl Default for AllowedNamespaces {
 }
 
 impl AllowedNamespaces {
+    /// Whether `namePattern` lets connectors of other namespaces have that remote name; else what to write instead.
+    ///
+    /// # Errors
+    /// The rest of a sentence that begins with the account.
+    pub fn admits_name(&self, name: &str) -> Result<(), String> {
+        let Some(pattern) = self.name_pattern.as_deref() else { return Ok(()) };
+        match Regex::new(pattern) {
+            Ok(expression) if expression.is_match(name) => Ok(()),
+            Ok(_) => Err(format!(
+                "allows this namespace only names that match {pattern}; set spec.name accordingly"
+            )),
+            Err(_) => {
+                Err("has an allowedNamespaces.namePattern that is no regular expression; its owner has to \
+                           correct it"
+                    .into())
+            }
+        }
+    }
+
     /// Whether nothing was set, so that nothing is written.
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()

@@ -6,7 +6,8 @@
 //! that a simulation can replay it. `docs/emulator.md` is its manual.
 //!
 //! Beside each vendor's folder lie the shared parts, which know no vendor: `exchange` (log, faults, then the vendor),
-//! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `command`.
+//! `control` (`/_emulator/…`), `switches`, `faults`, `requests`, `connections`, `clock`, `identifiers`, `history`,
+//! `rate_limit`, `command`.
 
 mod answers;
 mod clock;
@@ -15,8 +16,10 @@ mod connections;
 mod control;
 mod exchange;
 mod faults;
+mod history;
 mod identifiers;
 mod onomondo;
+mod rate_limit;
 mod requests;
 mod serve;
 mod switches;
@@ -45,9 +48,9 @@ use connections::OpenConnection;
 use exchange::Exchange;
 use identifiers::Identifiers;
 
-/// The key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
+/// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
-/// The organisation of [`DEFAULT_API_KEY`].
+/// The organisation of the credentials that are valid where no other is given.
 pub const DEFAULT_ORGANISATION: &str = "default";
 
 /// How an emulator starts.
@@ -57,8 +60,8 @@ pub struct Configuration {
     pub seed: u64,
     /// Where dates come from.
     pub clock: Clock,
-    /// API keys with the organisation of each; none: [`DEFAULT_API_KEY`] of [`DEFAULT_ORGANISATION`].
-    pub api_keys: Vec<(String, String)>,
+    /// Which credentials are valid; a vendor without any has its default one, of [`DEFAULT_ORGANISATION`].
+    pub credentials: Vec<Credential>,
     /// Switches that are not at their default, with their answer.
     pub switches: Vec<(String, String)>,
     /// What `GET /_emulator/state` returned earlier; absent: organisations without connectors.
@@ -72,7 +75,7 @@ impl Default for Configuration {
         Self {
             seed: 0,
             clock: Clock::system(),
-            api_keys: Vec::new(),
+            credentials: Vec::new(),
             switches: Vec::new(),
             state: None,
             log_entries: 100_000,
@@ -80,9 +83,23 @@ impl Default for Configuration {
     }
 }
 
+/// A credential that a vendor accepts.
+#[derive(Clone)]
+pub struct Credential {
+    /// The vendor's word, for example `onomondo`.
+    pub vendor: String,
+    /// What a client proves itself with, in the vendor's own form: an API key, a token.
+    pub text: String,
+    /// The organisation (account, tenant) that it belongs to.
+    pub organisation: String,
+}
+
 /// Why an emulator does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationError {
+    /// A credential is for no vendor that there is.
+    #[error("a credential names the vendor {0:?}; there are: {1}")]
+    Credential(String, String),
     /// A switch or its answer is unknown; the text lists what there is.
     #[error("{0}")]
     Switch(String),
@@ -137,8 +154,8 @@ impl Emulator {
         switches.set_all(chosen).map_err(ConfigurationError::Switch)?;
         let identifiers = Arc::new(Identifiers::new(configuration.seed));
         let context = Context { clock: configuration.clock, identifiers, switches };
-        let vendors: Vec<Arc<dyn Vendor>> =
-            vec![Arc::new(onomondo::Onomondo::new(context.clone(), &configuration.api_keys))];
+        let vendors = vendors(&context, &configuration.credentials);
+        check_vendors(&configuration.credentials, &vendors)?;
         let exchange = Arc::new(Exchange {
             context,
             requests: Arc::new(Requests::new(configuration.log_entries)),
@@ -202,6 +219,22 @@ impl Emulator {
         }
         self.exchange.answer(connection, request).await
     }
+}
+
+/// Every vendor, with the credentials that it accepts.
+fn vendors(context: &Context, credentials: &[Credential]) -> Vec<Arc<dyn Vendor>> {
+    let of = |vendor: &str| {
+        let its_own = credentials.iter().filter(|credential| credential.vendor == vendor);
+        its_own.map(|credential| (credential.text.clone(), credential.organisation.clone())).collect()
+    };
+    vec![Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME)))]
+}
+
+/// Refuses a credential of a vendor that there is not.
+fn check_vendors(credentials: &[Credential], vendors: &[Arc<dyn Vendor>]) -> Result<(), ConfigurationError> {
+    let names = vendors.iter().map(|vendor| vendor.name()).collect::<Vec<_>>();
+    let stray = credentials.iter().find(|credential| !names.contains(&credential.vendor.as_str()));
+    stray.map_or(Ok(()), |stray| Err(ConfigurationError::Credential(stray.vendor.clone(), names.join(", "))))
 }
 
 /// Every switch of every vendor.

@@ -95,7 +95,7 @@ impl<V: Vendor> Pass<'_, V> {
             let state = self.context.state();
             let snapshot = view.reflector.snapshot();
             let unmanaged =
-                snapshot.iter().filter(|(identity, _)| !state.stakes.is_held(&view.remote, identity)).count();
+                snapshot.iter().filter(|(identity, _)| !state.stakes.is_held(&view.realm, identity)).count();
             (snapshot.len(), unmanaged)
         };
         self.context.metrics.snapshot_taken(V::NAME, &self.key.to_string(), objects, unmanaged);

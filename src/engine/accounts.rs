@@ -162,7 +162,8 @@ impl<V: Vendor> Pass<'_, V> {
         let credential = self.credential(spec).await?;
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
         let scope = V::scope(spec);
-        let name = self.context.key.of_remote(endpoint.as_str(), &scope, V::manner(spec), &credential);
+        let name = self.context.key.of_remote(endpoint.as_str(), &scope, &V::manner(spec), &credential);
+        let realm = V::realm(&scope, &name).to_owned();
         let settings = &self.context.settings;
         let mut state = self.context.state();
         let state = &mut *state;
@@ -175,6 +176,7 @@ impl<V: Vendor> Pass<'_, V> {
             let task =
                 tokio::spawn(reflector.clone().run(name.clone(), self.context.listed.clone())).abort_handle();
             let remote = Remote {
+                realm: realm.clone(),
                 reflector,
                 task,
                 accounts: BTreeSet::new(),
@@ -183,6 +185,7 @@ impl<V: Vendor> Pass<'_, V> {
                 content: None,
                 credential_fingerprints: std::collections::BTreeMap::new(),
                 reported: None,
+                deleted: std::collections::BTreeMap::new(),
             };
             state.remotes.insert(name.clone(), remote);
         }
@@ -193,7 +196,7 @@ impl<V: Vendor> Pass<'_, V> {
         }
         let reflector = remote.reflector.clone();
         release_remotes(&mut state.remotes, self.key, Some(&name));
-        let view = AccountView { spec: spec.clone(), scope, remote: name, reflector, usable: true };
+        let view = AccountView { spec: spec.clone(), scope, remote: name, realm, reflector, usable: true };
         state.settled.insert(self.key.clone());
         let before = state.views.insert(self.key.clone(), view.clone());
         let changed = before.as_ref().is_none_or(|before| {

@@ -5,13 +5,16 @@ use super::claims::Claim;
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
-use super::queue::Next;
+use super::queue::{Cause, Next};
 use super::report::{describe, fields, secrets_status};
+use super::run::Key;
+use super::state::AccountView;
 use super::status::Verdict;
-use super::vendor::{Change, SecretState, Vendor};
+use super::vendor::{Change, Desired, Phase, SecretState, Vendor, Withheld};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
 use http::StatusCode;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A pass that writes.
@@ -26,19 +29,13 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
     /// Creates the object: claim first, then the request, then the status.
     pub async fn create(self) -> Result<(), WriteError> {
         let Self { pass, work } = self;
-        let wanted = V::wanted(work.spec, &pass.key.name);
+        let label = V::label(work.spec, &pass.key.name);
         let view = &work.account.view;
-        if let Some((refused_at, verdict)) = pass.memory(|memory| memory.refused.take()) {
-            let last_sent = view.reflector.snapshot().last_sent();
-            if last_sent.is_some_and(|sent| sent >= refused_at) {
-                return pass.say(verdict).await;
-            }
-            pass.memory(|memory| memory.refused = Some((refused_at, verdict)));
-            pass.outcome.after_list(view);
+        if believe_refusal(pass, work).await? {
             return Ok(());
         }
-        let claim =
-            Claim::new(&pass.context.key, pass.object.uid(), &view.scope, wanted.as_str()).annotation();
+        let claim = V::claim(work.spec, &pass.key.name);
+        let claim = Claim::new(&pass.context.key, pass.object.uid(), &view.scope, &claim).annotation();
         let is_new = pass.object.annotation(crate::api::CLAIM_ANNOTATION) != Some(claim.as_str());
         if !pass.finalize_with(work.spec, true, Some(claim)).await? {
             return Ok(());
@@ -50,14 +47,15 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             memory.last_doubt = Some(Instant::now());
             before
         });
-        let result = V::create(view.reflector.source(), &work.desired(&pass.key.name)).await;
-        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
-        match result {
+        let nothing = Withheld::new();
+        let desired = work.desired(&pass.key.name, &nothing);
+        let result = V::create(view.reflector.source(), &desired).await;
+        match result.and_then(|item| meant::<V>(&desired, None, item)) {
             Ok(item) => {
-                tracing::info!(vendor = V::NAME, object = %pass.key, remote = %wanted, "created");
-                pass.tell("Created", format!("{wanted} was created at the vendor"));
+                tracing::info!(vendor = V::NAME, object = %pass.key, remote = %item.identity(), "created");
+                pass.tell("Created", format!("{label} was created at the vendor"));
                 let entry = keep(pass, work, &item.identity(), item, &declared_secrets(work));
-                confirm(pass, work, &entry, None).await
+                confirm(pass, work, &entry, None, &nothing).await
             }
             Err(error) => {
                 if !error.may_have_applied() {
@@ -66,13 +64,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                         pass.withdraw_claim().await?;
                     }
                 }
-                let refused = matches!(error.status().map(|status| status.as_u16()), Some(400 | 409 | 422));
-                if refused && error.disposition() == Disposition::WaitForChange {
-                    // It may be a stranger's object: a fresh list tells, before the refusal is believed.
-                    let verdict = refusal(&pass.key.name, "create", &error);
-                    pass.memory(|memory| memory.refused = Some((Instant::now(), verdict)));
-                    view.reflector.request(Refresh::Doubt);
-                    pass.outcome.after_list(view);
+                if doubt_refusal(pass, work, "create", &error) {
                     return Ok(());
                 }
                 failed(pass, work, "create", &error).await
@@ -83,8 +75,13 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
     /// Changes the object.
     pub async fn update(self, update: Update) -> Result<(), WriteError> {
         let Self { pass, work } = self;
-        let Update { permit: _, identity, bond, changes, rename_to } = update;
+        let Update { permit: _, identity, bond, changes, rename_to, withheld } = update;
         let view = &work.account.view;
+        // Others may have what it asks for: as with a create, a fresh list tells before a refusal is believed.
+        let contends = !V::exclusive(work.spec).is_empty();
+        if contends && believe_refusal(pass, work).await? {
+            return Ok(());
+        }
         if !pass.finalize(work.spec, true).await? {
             return Ok(());
         }
@@ -95,30 +92,32 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         if rename_to.is_some() {
             pass.memory(|memory| memory.last_doubt = Some(Instant::now()));
         }
-        let result =
-            V::update(view.reflector.source(), &entry, &work.desired(&pass.key.name), &changes).await;
-        let result = result.and_then(|item| meant::<V>(work, &pass.key.name, item));
-        match result {
+        let desired = work.desired(&pass.key.name, &withheld);
+        let result = V::update(view.reflector.source(), &entry, &desired, &changes).await;
+        match result.and_then(|item| meant::<V>(&desired, Some(&identity), item)) {
             Ok(item) => {
                 let is_drift = pass.explain(work, &identity, bond, &changes);
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, drift = is_drift, "updated: {}", describe(&changes));
                 let after = item.identity();
                 if after != identity {
-                    view.reflector.snapshot().fold(&identity, None, Instant::now());
+                    fold(pass, view, &identity, None);
                 }
                 if V::sends_secrets(&changes) {
                     // The declared ones go together, whichever of them differed.
                     let sent = [changes, declared_secrets(work)].concat();
                     let entry = keep(pass, work, &after, item, &sent);
-                    return confirm(pass, work, &entry, None).await;
+                    return confirm(pass, work, &entry, None, &withheld).await;
                 }
                 let before = V::secrets(&entry.item);
                 let entry = keep(pass, work, &after, item, &changes);
-                confirm(pass, work, &entry, Some(before)).await
+                confirm(pass, work, &entry, Some(before), &withheld).await
             }
             Err(error) => {
                 if rename_to.is_some() && !error.may_have_applied() {
                     pass.withdraw_rename();
+                }
+                if contends && doubt_refusal(pass, work, "update", &error) {
+                    return Ok(());
                 }
                 failed(pass, work, "update", &error).await
             }
@@ -184,14 +183,62 @@ fn declared_secrets<V: Vendor>(work: &Work<'_, V>) -> Vec<Change> {
 }
 
 /// The vendor's answer, if it is about the object that was meant.
-fn meant<V: Vendor>(work: &Work<'_, V>, object_name: &str, item: V::Item) -> Result<V::Item, RemoteError> {
-    if V::is_meant(work.spec, object_name, &item) {
+fn meant<V: Vendor>(
+    desired: &Desired<'_, V::ConnectorSpec>,
+    of: Option<&Identity>,
+    item: V::Item,
+) -> Result<V::Item, RemoteError> {
+    if V::is_meant(desired, of, &item) {
         return Ok(item);
     }
     Err(RemoteError::Malformed {
         status: StatusCode::OK,
         what: "another object than the one that was written".into(),
     })
+}
+
+/// A refusal that may be about what somebody else has: a fresh list tells, before it is believed. Returns whether it is such a one.
+fn doubt_refusal<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    work: &Work<'_, V>,
+    what: &str,
+    error: &RemoteError,
+) -> bool {
+    let refused = matches!(error.status().map(|status| status.as_u16()), Some(400 | 409 | 422));
+    if !refused || error.disposition() != Disposition::WaitForChange {
+        return false;
+    }
+    let verdict = refusal::<V>(&pass.key.name, what, error);
+    pass.memory(|memory| memory.refused = Some((Instant::now(), verdict)));
+    work.account.view.reflector.request(Refresh::Doubt);
+    pass.outcome.after_list(&work.account.view);
+    true
+}
+
+/// Says an earlier refusal once a list has come that was sent after it, and plans the same again. Returns whether there is one.
+async fn believe_refusal<V: Vendor>(pass: &mut Pass<'_, V>, work: &Work<'_, V>) -> Result<bool, WriteError> {
+    let Some((refused_at, verdict)) = pass.memory(|memory| memory.refused.take()) else { return Ok(false) };
+    let view = &work.account.view;
+    let last_sent = view.reflector.snapshot().last_sent();
+    if last_sent.is_some_and(|sent| sent >= refused_at) {
+        pass.say(verdict).await?;
+    } else {
+        pass.memory(|memory| memory.refused = Some((refused_at, verdict)));
+        pass.outcome.after_list(view);
+    }
+    Ok(true)
+}
+
+/// Puts what a write left into the snapshot, and wakes whoever waits for what it took or gave.
+pub(super) fn fold<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    view: &AccountView<V>,
+    identity: &Identity,
+    left: Option<V::Item>,
+) {
+    let moved = view.reflector.snapshot().fold(identity, left, Instant::now());
+    let interested = pass.context.state().wishes.interested(&moved, Some(pass.key));
+    pass.outcome.wake.extend(interested.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
 }
 
 /// Folds what a write left into the snapshot, and remembers what was sent.
@@ -203,9 +250,9 @@ fn keep<V: Vendor>(
     changes: &[Change],
 ) -> Entry<V::Item> {
     let reflector = &work.account.view.reflector;
+    fold(pass, &work.account.view, identity, Some(item));
     let (entry, lists) = {
-        let mut snapshot = reflector.snapshot();
-        snapshot.fold(identity, Some(item), Instant::now());
+        let snapshot = reflector.snapshot();
         (snapshot.get(identity.as_str()).cloned(), snapshot.lists())
     };
     reflector.request(Refresh::Written);
@@ -221,6 +268,7 @@ async fn confirm<V: Vendor>(
     work: &Work<'_, V>,
     entry: &Entry<V::Item>,
     secrets_before: Option<BTreeMap<String, SecretState>>,
+    withheld: &Withheld,
 ) -> Result<(), WriteError> {
     let seen = V::secrets(&entry.item);
     let secrets_sent = secrets_before.is_none();
@@ -228,9 +276,17 @@ async fn confirm<V: Vendor>(
     let work = &Work { secrets: facts.as_ref().unwrap_or(work.secrets), ..*work };
     let written = secrets_status(work.secrets, &seen, secrets_sent);
     pass.memory(|memory| memory.secrets_written.extend(written));
-    let remaining = V::changes(work.spec, &pass.key.name, &entry.item);
-    if remaining.is_empty() {
+    let remaining = V::changes(work.spec, &pass.key.name, withheld, &entry.item);
+    if V::phase(&entry.item) != Phase::Settled {
+        return pass.await_vendor(work, entry, secrets_sent).await;
+    }
+    if remaining.is_empty() && withheld.is_empty() {
         return pass.say_in_sync(work, entry, secrets_sent).await;
+    }
+    if remaining.is_empty() {
+        // The next pass says what is waited for.
+        pass.outcome.next = Next::After(Duration::ZERO);
+        return Ok(());
     }
     pass.memory(|memory| {
         memory.convergence.wrote(&remaining, work.account.view.reflector.snapshot().lists());
@@ -255,7 +311,7 @@ async fn failed<V: Vendor>(
     if error.may_have_applied() || error.status().is_some_and(|status| status.as_u16() == 404) {
         view.reflector.request(Refresh::Doubt);
     }
-    let verdict = refusal(&pass.key.name, what, error);
+    let verdict = refusal::<V>(&pass.key.name, what, error);
     let next = match error.disposition() {
         Disposition::Retry => Next::BackOff,
         Disposition::RetryAfter(wait) => {
@@ -274,7 +330,7 @@ fn waits_for_a_person(error: &RemoteError) -> bool {
     matches!(error.disposition(), Disposition::WaitForChange | Disposition::Misconfigured)
 }
 
-fn refusal(name: &str, what: &str, error: &RemoteError) -> Verdict {
+fn refusal<V: Vendor>(name: &str, what: &str, error: &RemoteError) -> Verdict {
     let message = |advice: &str| format!("{name}: {what} failed: {error}{advice}");
     match (error.disposition(), error.status().map(|status| status.as_u16())) {
         (Disposition::RetryAfter(_), _) => {
@@ -289,7 +345,10 @@ fn refusal(name: &str, what: &str, error: &RemoteError) -> Verdict {
         (_, Some(404)) => {
             Verdict::retrying("RemoteUnavailable", message("; the vendor's list is read again"))
         }
-        (Disposition::WaitForChange, _) => Verdict::stalled("InvalidSpec", message("; correct the spec")),
+        (Disposition::WaitForChange, Some(status)) => {
+            Verdict::stalled(V::refusal(status), message("; correct the spec"))
+        }
+        (Disposition::WaitForChange, None) => Verdict::stalled("InvalidSpec", message("; correct the spec")),
         (Disposition::Retry, _) => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),
     }
 }

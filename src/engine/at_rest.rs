@@ -1,17 +1,23 @@
 //! The ends of a pass that write nothing to the vendor: what is shown under Observe and Plan, what is waited for, what blocks, and what suspended
 //! means. What another namespace may not learn of a remote object stays out of all of them.
 
+use super::exclusives::Contest;
 use super::kubernetes::WriteError;
 use super::pass::{Pass, Work};
-use super::plan::{Blocked, Waiting};
+use super::plan::{Blocked, Bond, Waiting};
 use super::queue::Next;
-use super::report::{blocked, describe, planned, secrets_status};
+use super::report::{blocked, describe, planned, secrets_status, standoff, taken, waits_for_release};
 use super::status::{Progress, Verdict, conditions};
-use super::vendor::{Change, Vendor, WhenAbsent};
+use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
-use crate::remote::{Identity, Refresh};
+use crate::remote::{Entry, Identity, Refresh};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// How long a vendor may be at work on an object before that counts as stalled.
+const VENDOR_PATIENCE: Duration = Duration::from_mins(15);
+/// The reason then, in the word that Deployments use.
+const TOO_LONG: &str = "ProgressDeadlineExceeded";
 
 impl<V: Vendor> Pass<'_, V> {
     /// Under Observe and Plan: what is there, and what Manage would do.
@@ -24,7 +30,7 @@ impl<V: Vendor> Pass<'_, V> {
         if !self.finalize(work.spec, false).await? {
             return Ok(());
         }
-        let name = V::wanted(work.spec, &self.key.name);
+        let name = V::label(work.spec, &self.key.name);
         let is_recorded = self.object.status.scope.is_some();
         let may_see = !work.account.is_foreign
             || is_recorded
@@ -62,13 +68,18 @@ impl<V: Vendor> Pass<'_, V> {
                 "ChangesPlanned",
                 format!("Manage would change {name}: {difference}"),
             ),
-            (None, false) => {
-                plan = vec![PlannedChange { field: "name".into(), from: None, to: Some(name.to_string()) }];
-                Verdict::at_rest("False", "ChangesPlanned", format!("Manage would create {name}"))
-            }
+            (None, false) => match V::when_absent(&work.account.view.spec, work.spec) {
+                WhenAbsent::Create => {
+                    plan = vec![PlannedChange { field: "name".into(), from: None, to: Some(name.clone()) }];
+                    Verdict::at_rest("False", "ChangesPlanned", format!("Manage would create {name}"))
+                }
+                WhenAbsent::WaitFor { reason, message, .. } => Verdict::at_rest("False", reason, message),
+            },
         };
         let entry = identity.and_then(|identity| self.entry(work, &identity)).filter(|_| may_see);
-        self.write(verdict, &[], |status| {
+        let further = entry.as_ref().map(|entry| V::conditions(&entry.item)).unwrap_or_default();
+        self.announce_conditions(&further);
+        self.write(verdict, &further, |status| {
             match &entry {
                 Some(entry) => {
                     status.remote = Some(V::remote(&entry.item, status.remote.as_ref()));
@@ -85,38 +96,109 @@ impl<V: Vendor> Pass<'_, V> {
         .await
     }
 
-    pub(super) async fn wait(&mut self, work: &Work<'_, V>, waiting: Waiting) -> Result<(), WriteError> {
+    pub(super) async fn wait(
+        &mut self,
+        work: &Work<'_, V>,
+        waiting: Waiting,
+        contest: &Contest,
+    ) -> Result<(), WriteError> {
         let reflector = &work.account.view.reflector;
         match waiting {
             Waiting::ForList => {
                 self.outcome.after_list(&work.account.view);
                 Ok(())
             }
-            Waiting::ForAbsence(identity, from) => {
+            Waiting::ForAbsence(_, from) => {
                 reflector.request(Refresh::NotBefore(from));
                 self.outcome.after_list(&work.account.view);
                 let message = format!(
-                    "{}: {identity} is not in the vendor's list; a later list has to confirm that",
-                    self.key.name
+                    "{}: {} is not in the vendor's list; a later list has to confirm that",
+                    self.key.name,
+                    V::label(work.spec, &self.key.name)
                 );
                 self.say(Verdict::progressing(message)).await
             }
             Waiting::ForRegistration(WhenAbsent::WaitFor { reason, message, deadline }) => {
-                let since = self.memory(|memory| *memory.waiting_since.get_or_insert_with(Instant::now));
-                if since.elapsed() >= deadline {
+                let Some(left) = self.left_of(deadline, reason) else {
                     return self.say(Verdict::stalled(reason, message)).await;
-                }
+                };
                 let progress = Progress::Reconciling(reason);
                 self.say(Verdict { ready: "False", reason, message, progress }).await?;
-                self.outcome.next =
-                    Next::After(deadline.saturating_sub(since.elapsed()) + Duration::from_secs(1));
+                self.outcome.next = Next::After(left + Duration::from_secs(1));
                 Ok(())
             }
             Waiting::ForRegistration(WhenAbsent::Create) => Ok(()),
+            Waiting::ForVendor(identity, bond) => {
+                let Some(entry) = self.entry(work, &identity) else { return Ok(()) };
+                if bond == Bond::Adopted {
+                    let message = format!(
+                        "{}: {}; it can be taken over when that is over",
+                        self.key.name,
+                        V::describe_phase(&entry.item)
+                    );
+                    return self.say(Verdict::progressing(message)).await;
+                }
+                if !self.finalize(work.spec, true).await? {
+                    return Ok(());
+                }
+                self.await_vendor(work, &entry, false).await
+            }
+            Waiting::ForRelease(had) => {
+                let verdict = Verdict::progressing(waits_for_release(
+                    &self.key.name,
+                    V::EXCLUSIVE,
+                    contest,
+                    !work.account.is_foreign,
+                ));
+                match had.and_then(|(identity, _)| self.entry(work, &identity)) {
+                    Some(entry) => self.say_existing(work, &entry, false, verdict).await,
+                    None => self.say(verdict).await,
+                }
+            }
         }
     }
 
-    pub(super) async fn blocked(&mut self, work: &Work<'_, V>, why: &Blocked) -> Result<(), WriteError> {
+    /// How much is left of the time that something may take; `None` once it is over, also when an earlier process said so.
+    fn left_of(&self, deadline: Duration, reason: &str) -> Option<Duration> {
+        let since = self.memory(|memory| *memory.waiting_since.get_or_insert_with(Instant::now));
+        let conditions = &self.object.status.conditions;
+        let is_over = self.object.status.observed_generation == Some(self.object.generation())
+            && conditions.iter().any(|known| known.type_ == "Stalled" && known.reason == reason);
+        deadline.checked_sub(since.elapsed()).filter(|left| !is_over && !left.is_zero())
+    }
+
+    /// The vendor is still at work on an object that is ours: it is shown, and left alone until that is over.
+    pub(super) async fn await_vendor(
+        &mut self,
+        work: &Work<'_, V>,
+        entry: &Entry<V::Item>,
+        secrets_sent: bool,
+    ) -> Result<(), WriteError> {
+        let label = V::label(work.spec, &self.key.name);
+        let phase = V::describe_phase(&entry.item);
+        let Some(left) = self.left_of(VENDOR_PATIENCE, TOO_LONG) else {
+            let message = format!(
+                "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is                  over; to begin anew, delete the object at the vendor",
+                VENDOR_PATIENCE.as_secs() / 60
+            );
+            return self.say_existing(work, entry, secrets_sent, Verdict::stalled(TOO_LONG, message)).await;
+        };
+        let after = match V::phase(&entry.item) {
+            Phase::Leaving => "; once it is gone, it is created again",
+            _ => "",
+        };
+        let verdict = Verdict::progressing(format!("{label}: {phase}{after}"));
+        self.say_existing(work, entry, secrets_sent, verdict).await?;
+        self.outcome.next = Next::After(left + Duration::from_secs(1));
+        Ok(())
+    }
+
+    pub(super) async fn blocked(
+        &mut self,
+        work: &Work<'_, V>,
+        why: &Blocked,
+        contest: &Contest,
+    ) -> Result<(), WriteError> {
         let may_see = !work.account.is_foreign
             || matches!(
                 why,
@@ -131,7 +213,11 @@ impl<V: Vendor> Pass<'_, V> {
             }
             _ => (None, Vec::new()),
         };
-        let verdict = blocked(&self.key.name, why, may_see);
+        let verdict = match why {
+            Blocked::Taken => taken(&self.key.name, V::EXCLUSIVE, contest, may_see),
+            Blocked::Standoff => standoff(&self.key.name, V::EXCLUSIVE, contest, may_see),
+            _ => blocked(&self.key.name, why, may_see),
+        };
         let is_recorded = self.object.status.scope.is_some();
         self.write(verdict, &[], |status| {
             if !is_recorded {

@@ -2,17 +2,18 @@
 //!
 //! A bad spec never blocks it. It deletes nothing that another connector holds, and nothing outside the scope that was recorded.
 
+use super::act::fold;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::Pass;
-use super::plan::is_proven;
+use super::plan::{is_proven, located};
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::state::AccountView;
 use super::status::{Progress, Verdict};
-use super::vendor::Vendor;
+use super::vendor::{Deletion, Phase, Vendor};
 use crate::api::{AccountSpec, ConnectorSpec, DeletionPolicy, ManagementPolicy, ORPHAN_ANNOTATION};
-use crate::remote::{Disposition, Identity, Refresh, RemoteError};
+use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,10 +28,10 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if let Some(why) = leave_it(pass) {
         return release(pass, "Orphaned", format!("the object at the vendor was left as it is: {why}")).await;
     }
-    let identities = what_to_delete(pass);
-    let Some(identity) = identities.first().cloned() else {
+    let own = Own::of(pass);
+    if own.is_nothing() {
         return release(pass, "Deleted", "nothing had been created at the vendor".into()).await;
-    };
+    }
     if is_account_awaited(pass) {
         return Ok(());
     }
@@ -46,16 +47,51 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
         // Nothing is known of the vendor yet; the first list wakes it.
         return Ok(());
     }
+    let Some(entry) = own.find::<V>(&view) else { return confirm_absence(pass, &view, &own).await };
+    let identity = entry.item.identity();
     if let Some(holder) = other_holder(pass, &view, &identity) {
         return release(pass, "Orphaned", format!("{identity} is managed by {holder}")).await;
     }
-    let present = {
+    match V::phase(&entry.item) {
+        Phase::Gone => release(pass, "Deleted", format!("{identity} is gone at the vendor")).await,
+        Phase::Leaving => await_vendor(pass, &view, &entry).await,
+        Phase::Settled | Phase::Arriving => delete(pass, &view, &entry).await,
+    }
+}
+
+/// What may be this connector's own at the vendor: the recorded object and where a rename leads, or else what stands under its claim.
+struct Own {
+    recorded: Option<Identity>,
+    renaming_to: Option<Identity>,
+    claimed: Option<String>,
+}
+
+impl Own {
+    fn of<V: Vendor>(pass: &Pass<'_, V>) -> Self {
+        let claim_is_clean = pass.memory(|memory| memory.claim_is_clean);
+        let claim = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
+        Self {
+            recorded: recorded::<V>(&pass.object),
+            renaming_to: object_renaming::<V>(&pass.object),
+            claimed: claim.map(|claim| claim.name),
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.recorded.is_none() && self.renaming_to.is_none() && self.claimed.is_none()
+    }
+
+    fn find<V: Vendor>(&self, view: &AccountView<V>) -> Option<Entry<V::Item>> {
+        let (recorded, renaming) = (self.recorded.as_ref(), self.renaming_to.as_ref());
         let snapshot = view.reflector.snapshot();
-        identities.iter().find(|identity| snapshot.get(identity.as_str()).is_some()).cloned()
-    };
-    match present {
-        Some(present) => delete(pass, &view, &present).await,
-        None => confirm_absence(pass, &view, &identities).await,
+        let identity = located::<V>(recorded, renaming, self.claimed.as_deref(), &snapshot)?;
+        snapshot.get(identity.as_str()).cloned()
+    }
+
+    /// The names under which it must be absent.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let identities = self.recorded.iter().chain(&self.renaming_to).map(Identity::as_str);
+        identities.chain(self.claimed.as_deref())
     }
 }
 
@@ -74,16 +110,6 @@ fn leave_it<V: Vendor>(pass: &Pass<'_, V>) -> Option<&'static str> {
         return Some("spec.suspend is set");
     }
     (spec.deletion_policy() == DeletionPolicy::Orphan).then_some("deletionPolicy is Orphan")
-}
-
-/// Every identity that may be ours: the recorded one and where a rename leads, or else the claimed one.
-fn what_to_delete<V: Vendor>(pass: &Pass<'_, V>) -> Vec<Identity> {
-    let recorded = recorded::<V>(&pass.object);
-    let renaming = object_renaming::<V>(&pass.object);
-    let claim_is_clean = pass.memory(|memory| memory.claim_is_clean);
-    let claimed = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
-    let claimed = claimed.map(|claim| Identity::from(claim.name.as_str()));
-    recorded.into_iter().chain(renaming).chain(claimed).collect()
 }
 
 /// Whether the account is there and has had no pass since our start. It wakes its connectors then, so nothing is said meanwhile.
@@ -143,22 +169,31 @@ fn account<V: Vendor>(pass: &Pass<'_, V>) -> Result<AccountView<V>, Verdict> {
 /// Another connector that holds the identity and comes first: then it is not ours to delete.
 fn other_holder<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, identity: &Identity) -> Option<String> {
     let state = pass.context.state();
-    let winner = state.stakes.winner(&view.remote, identity)?;
+    let winner = state.stakes.winner(&view.realm, identity)?;
     (winner.holds && winner.connector != *pass.key).then(|| "another connector".to_owned())
 }
 
 async fn delete<V: Vendor>(
     pass: &mut Pass<'_, V>,
     view: &AccountView<V>,
-    identity: &Identity,
+    entry: &Entry<V::Item>,
 ) -> Result<(), WriteError> {
     let client = view.reflector.source();
-    let error = match V::delete(client, identity).await {
-        Ok(()) => {
+    let identity = &entry.item.identity();
+    let error = match V::delete(client, entry).await {
+        Ok(Deletion::Done) => {
             tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, "deleted");
-            view.reflector.snapshot().fold(identity, None, Instant::now());
+            fold(pass, view, identity, None);
             view.reflector.request(Refresh::Written);
+            pass.remember_deleted(view, identity);
             return release(pass, "Deleted", format!("{identity} was deleted at the vendor")).await;
+        }
+        Ok(Deletion::Accepted(item)) => {
+            tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, "the delete was accepted");
+            fold(pass, view, identity, Some(item));
+            view.reflector.request(Refresh::Written);
+            let left = view.reflector.snapshot().get(identity.as_str()).cloned();
+            return await_vendor(pass, view, left.as_ref().unwrap_or(entry)).await;
         }
         Err(error) => error,
     };
@@ -185,11 +220,22 @@ fn retry_later<V: Vendor>(pass: &mut Pass<'_, V>, error: &RemoteError) {
     };
 }
 
+/// The vendor is taking it away: its list says when that is over.
+async fn await_vendor<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    view: &AccountView<V>,
+    entry: &Entry<V::Item>,
+) -> Result<(), WriteError> {
+    pass.outcome.after_list(view);
+    let message = format!("{}: {}", pass.key.name, V::describe_phase(&entry.item));
+    pass.say(Verdict::progressing(message)).await
+}
+
 /// It is not in the list: over once that is proven (semantics, 2).
 async fn confirm_absence<V: Vendor>(
     pass: &mut Pass<'_, V>,
     view: &AccountView<V>,
-    identities: &[Identity],
+    own: &Own,
 ) -> Result<(), WriteError> {
     let doubt = pass.memory(|memory| memory.last_doubt);
     let started = pass.context.started();
@@ -198,17 +244,20 @@ async fn confirm_absence<V: Vendor>(
     let from = doubt.map_or(started, |doubt| doubt.max(started)) + settle;
     let proven = {
         let snapshot = view.reflector.snapshot();
-        identities.iter().all(|identity| is_proven(snapshot.absence(identity.as_str()), from))
+        own.names().all(|name| is_proven(snapshot.absence(name), from))
+    };
+    let label = match (&own.recorded, &pass.object.spec) {
+        (Some(recorded), _) => recorded.to_string(),
+        (None, Ok(spec)) => V::label(spec, &pass.key.name),
+        (None, Err(_)) => "what it claimed".into(),
     };
     if proven {
-        return release(pass, "Deleted", format!("{} is gone at the vendor", identities[0])).await;
+        return release(pass, "Deleted", format!("{label} is gone at the vendor")).await;
     }
     view.reflector.request(Refresh::NotBefore(from));
     pass.outcome.after_list(view);
-    let message = format!(
-        "{}: {} is not in the vendor's list; a later list has to confirm that",
-        pass.key.name, identities[0]
-    );
+    let message =
+        format!("{}: {label} is not in the vendor's list; a later list has to confirm that", pass.key.name);
     pass.say(Verdict::progressing(message)).await
 }
 

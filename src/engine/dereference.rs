@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::identity::account_key;
 use super::object::{Object, ObjectKey};
-use super::plan::{Declared, SecretFacts};
 use super::run::Key;
+use super::secret_facts::{Declared, SecretFacts};
 use super::secrets::{ReadSecret, SecretError, read};
 use super::state::{AccountView, State};
 use super::status::Verdict;
@@ -111,7 +111,7 @@ fn admit<V: Vendor>(
             object.namespace()
         )));
     }
-    V::ceiling(account, &V::wanted(spec, object.name())).map_err(refuse)
+    V::ceiling(account, spec, object.name()).map_err(refuse)
 }
 
 fn admits<V: Vendor>(state: &State<V>, allowed: &AllowedNamespaces, namespace: &str) -> bool {

@@ -2,16 +2,21 @@
 //!
 //! A list that shows nothing new wakes nobody.
 
+use super::events::{Event, EventType};
 use super::identity::{object_renaming, recorded};
 use super::object::ObjectKey;
 use super::queue::Cause;
 use super::run::{Controller, Key};
 use super::shrink::RecordedObject;
 use super::state::{Reported, State};
-use super::vendor::Vendor;
-use crate::api::ACCEPT_SNAPSHOT_ANNOTATION;
-use crate::remote::{Identity, ReflectorEvent};
+use super::vendor::{Vendor, Withheld};
+use crate::api::{ACCEPT_SNAPSHOT_ANNOTATION, ConnectorSpec, ManagementPolicy};
+use crate::remote::{Difference, ExclusiveId, Identity, ReflectorEvent};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a deleted object is remembered.
+const DELETED_MEMORY: Duration = Duration::from_hours(1);
 
 impl<V: Vendor> Controller<V> {
     /// An annotation on the account may accept a list that was not believed.
@@ -37,22 +42,26 @@ impl<V: Vendor> Controller<V> {
         tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
         let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
         let believed_again = self.judge(name);
-        let (first, touched) = {
+        self.tell_reappeared(name, difference);
+        let (first, touched, asking) = {
             let state = self.context.state();
             let Some(remote) = state.remotes.get(name) else { return };
             let touched: BTreeSet<ObjectKey> = difference
                 .touched()
-                .flat_map(|identity| state.stakes.interested(name, identity))
+                .flat_map(|identity| state.stakes.interested(&remote.realm, identity))
                 .cloned()
                 .collect();
-            (remote.reflector.snapshot().lists() == 1, touched)
+            let first = remote.reflector.snapshot().lists() == 1;
+            // The first list wakes everybody anyway.
+            let moved = if first { &[] } else { difference.exclusive.as_slice() };
+            (first, touched, state.wishes.interested(moved, None))
         };
         if first || believed_again {
             let users = self.users_of_remote(name);
             self.wake_connectors(users, Cause::Dependency);
         }
         let touched: Vec<ObjectKey> =
-            touched.into_iter().chain(self.unstaked(name, difference.touched())).collect();
+            touched.into_iter().chain(self.unstaked(name, difference)).chain(asking).collect();
         self.wake_connectors(touched, Cause::Remote);
         let waiting = self.awaiting_list.remove(name).unwrap_or_default();
         self.wake_connectors(waiting, Cause::Remote);
@@ -63,19 +72,50 @@ impl<V: Vendor> Controller<V> {
     }
 
     /// Connectors without a stake (Observe, Plan) that show what the list touched.
-    fn unstaked<'i>(&self, name: &str, touched: impl Iterator<Item = &'i Identity>) -> Vec<ObjectKey> {
-        let touched: BTreeSet<&Identity> = touched.collect();
+    fn unstaked(&self, name: &str, difference: &Difference) -> Vec<ObjectKey> {
+        let touched: BTreeSet<&Identity> = difference.touched().collect();
         if touched.is_empty() {
             return Vec::new();
         }
+        let moved: BTreeSet<ExclusiveId> = difference.exclusive.iter().copied().collect();
         let state = self.context.state();
         let shows = |key: &&ObjectKey| {
             let Some(object) = state.connectors.get(key) else { return false };
-            let wanted = object.spec.as_ref().ok().map(|spec| V::wanted(spec, object.name()));
+            let spec =
+                object.spec.as_ref().ok().filter(|spec| spec.management_policy() != ManagementPolicy::Manage);
+            let Some(spec) = spec else { return false };
+            let wanted = V::wanted(spec, object.name());
             let shown = object.status.remote.as_ref().map(V::recorded);
             wanted.into_iter().chain(shown).any(|identity| touched.contains(&identity))
+                || V::exclusive(spec).iter().any(|(id, _)| moved.contains(id))
         };
         users_of_remote(&state, name).iter().filter(shows).cloned().collect()
+    }
+
+    /// Tells of objects that were deleted from here and are there again: their account, since their own connectors are gone.
+    fn tell_reappeared(&self, name: &str, difference: &Difference) {
+        let mut state = self.context.state();
+        let Some(remote) = state.remotes.get_mut(name) else { return };
+        remote.deleted.retain(|_, (_, at)| at.elapsed() < DELETED_MEMORY);
+        let again: Vec<(Identity, ObjectKey)> = difference
+            .appeared
+            .iter()
+            .filter_map(|identity| Some((identity.clone(), remote.deleted.remove(identity)?.0)))
+            .collect();
+        let accounts = remote.accounts.clone();
+        let accounts: Vec<_> = accounts.iter().filter_map(|key| state.accounts.get(key)).collect();
+        for (identity, connector) in again {
+            let Some(advice) = V::reappeared(&identity) else { continue };
+            for account in &accounts {
+                self.context.events.publish(Event {
+                    regarding: account.reference(),
+                    kind: EventType::Warning,
+                    reason: "Reappeared",
+                    action: "Reconcile",
+                    note: format!("{identity}, deleted by {connector}, is there again: {advice}"),
+                });
+            }
+        }
     }
 
     fn list_failed(&mut self, name: &str) {
@@ -179,10 +219,9 @@ fn recorded_objects<V: Vendor>(state: &State<V>, name: &str) -> Vec<RecordedObje
             let differs = entry.is_some_and(|entry| {
                 let remote = object.status.remote.as_ref();
                 remote != Some(&V::remote(&entry.item, remote))
-                    || object
-                        .spec
-                        .as_ref()
-                        .is_ok_and(|spec| !V::changes(spec, object.name(), &entry.item).is_empty())
+                    || object.spec.as_ref().is_ok_and(|spec| {
+                        !V::changes(spec, object.name(), &Withheld::new(), &entry.item).is_empty()
+                    })
             });
             Some(RecordedObject { missing: entry.is_none(), identity, differs })
         })

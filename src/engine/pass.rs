@@ -5,13 +5,13 @@ use super::dereference::Account;
 use super::events::{Event, EventType};
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::object::{Object, ObjectKey};
-use super::plan::SecretFacts;
 use super::queue::{Cause, Next};
 use super::report::{announce, done};
 use super::run::{Key, Outcome};
-use super::state::Memory;
+use super::secret_facts::SecretFacts;
+use super::state::{AccountView, Memory};
 use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same};
-use super::vendor::{Desired, SecretValues, Vendor};
+use super::vendor::{Desired, SecretValues, Vendor, Withheld};
 use crate::api::{ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, shortened};
 use crate::remote::{Entry, Identity};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// How often a stalled object is planned again that nobody wakes (semantics, 7).
 pub const LOOK_AGAIN: Duration = Duration::from_mins(30);
+
+/// How many deleted objects of an account are remembered.
+const DELETED_LIMIT: usize = 1000;
 
 /// The status of a connector of `V`.
 pub type Status<V> = ConnectorStatus<<V as Vendor>::Remote>;
@@ -49,8 +52,12 @@ pub struct Work<'a, V: Vendor> {
 
 impl<V: Vendor> Work<'_, V> {
     /// What a write needs.
-    pub fn desired<'a>(&'a self, object_name: &'a str) -> Desired<'a, V::ConnectorSpec> {
-        Desired { object_name, spec: self.spec, secrets: self.values }
+    pub fn desired<'a>(
+        &'a self,
+        object_name: &'a str,
+        withheld: &'a Withheld,
+    ) -> Desired<'a, V::ConnectorSpec> {
+        Desired { object_name, spec: self.spec, withheld, secrets: self.values }
     }
 }
 
@@ -153,9 +160,33 @@ impl<V: Vendor> Pass<'_, V> {
         work.account.view.reflector.snapshot().get(identity.as_str()).cloned()
     }
 
+    /// Remembers for a while what was deleted, so that its coming back is noticed.
+    pub(super) fn remember_deleted(&self, view: &AccountView<V>, identity: &Identity) {
+        if let Some(remote) = self.context.state().remotes.get_mut(&view.remote)
+            && remote.deleted.len() < DELETED_LIMIT
+        {
+            remote.deleted.insert(identity.clone(), (self.key.clone(), tokio::time::Instant::now()));
+        }
+    }
+
     /// Publishes that something was done.
     pub fn tell(&self, reason: &'static str, note: String) {
         done(&self.context.events, &self.object.reference(), reason, note);
+    }
+
+    /// Publishes that a condition of the vendor's own changed.
+    pub(super) fn announce_conditions(&self, conditions: &[FurtherCondition]) {
+        for (kind, status, reason, message) in conditions {
+            let known = self.object.status.conditions.iter().find(|known| known.type_ == *kind);
+            if known.is_none_or(|known| known.status == *status) {
+                continue;
+            }
+            if *status == "True" {
+                self.tell(reason, format!("{}: {message}", self.key.name));
+            } else {
+                self.warn(reason, message);
+            }
+        }
     }
 
     pub(super) fn warn(&self, reason: &'static str, note: &str) {

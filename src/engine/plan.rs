@@ -3,13 +3,14 @@
 //! A plan that writes carries a [`WritePermit`], and only [`ManagementPolicy::Manage`] gives one: a plan that would write under `Observe`
 //! or `Plan` cannot be built.
 
-use super::claims::Stake;
+use super::claims::{Stake, Stakes};
 use super::convergence::Convergence;
+use super::exclusives::{Arena, Contest, Wishes};
 use super::object::ObjectKey;
-use super::vendor::{Change, SecretState, Vendor, WhenAbsent};
-use crate::api::{AdoptionPolicy, ManagementPolicy, SecretStatus};
+use super::secret_facts::{SecretDifference, SecretFacts, secret_differences};
+use super::vendor::{Change, Phase, Vendor, WhenAbsent, Withheld};
+use crate::api::{AdoptionPolicy, ManagementPolicy};
 use crate::remote::{Absence, Entry, Identity, Snapshot};
-use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// Leave to write to the vendor.
@@ -75,6 +76,8 @@ pub struct Update {
     pub changes: Vec<Change>,
     /// What its identity becomes by it.
     pub rename_to: Option<Identity>,
+    /// What is declared but left out of it for now.
+    pub withheld: Withheld,
 }
 
 /// Why a pass ends without anything done.
@@ -86,6 +89,10 @@ pub enum Waiting {
     ForList,
     /// It cannot be created from here.
     ForRegistration(WhenAbsent),
+    /// The vendor is still at work on it.
+    ForVendor(Identity, Bond),
+    /// What is missing has to be given up by others first. The identity: what is there and ours by now.
+    ForRelease(Option<(Identity, Bond)>),
 }
 
 /// What a person has to resolve.
@@ -104,54 +111,16 @@ pub enum Blocked {
     },
     /// The new name of a rename is taken.
     NameTaken(Identity),
+    /// Others keep what it asks for; the contest says what and who.
+    Taken,
+    /// It and what it waits for would each have to give up everything first.
+    Standoff,
     /// The vendor lists several objects of this identity.
     Ambiguous(Identity, usize),
     /// The update could clear these secrets, which the spec does not declare.
     WouldClearSecret(Vec<String>, Vec<Change>),
     /// Written in vain three times.
     NotConverging(Vec<Change>),
-}
-
-/// What is known of the write-only values.
-#[derive(Debug, Default, Clone)]
-pub struct SecretFacts {
-    /// The declared values, by field.
-    pub declared: BTreeMap<&'static str, Declared>,
-    /// What was recorded after our last write.
-    pub recorded: BTreeMap<String, SecretStatus>,
-    /// Whether drift at the vendor is written over.
-    pub overwrite_drift: bool,
-}
-
-impl SecretFacts {
-    /// What is known after a write of ours that sent none of them and led from `before` to `after`. A vendor may move their dates all
-    /// the same, and that is our own doing: only a date that somebody had moved before stays a difference.
-    #[must_use]
-    pub fn after_another_write(
-        &self,
-        before: &BTreeMap<String, SecretState>,
-        after: &BTreeMap<String, SecretState>,
-    ) -> Self {
-        let mut facts = self.clone();
-        for (field, recorded) in &mut facts.recorded {
-            if let (Some(before), Some(after)) = (before.get(field), after.get(field))
-                && recorded.last_updated_at.is_some()
-                && recorded.last_updated_at == before.last_updated_at
-            {
-                recorded.last_updated_at.clone_from(&after.last_updated_at);
-            }
-        }
-        facts
-    }
-}
-
-/// A write-only value that the spec declares.
-#[derive(Debug, Clone)]
-pub struct Declared {
-    /// Its path in a [`Change`].
-    pub path: &'static str,
-    /// The fingerprint of its value.
-    pub fingerprint: String,
 }
 
 /// Everything that a plan is made of.
@@ -170,10 +139,14 @@ pub struct Facts<'a, V: Vendor> {
     pub recorded: Option<Identity>,
     /// Where a rename was under way.
     pub renaming_to: Option<Identity>,
-    /// The remote name of an open claim under which something may have been created.
-    pub claimed: Option<Identity>,
+    /// An open claim under which something may have been created.
+    pub claimed: Option<String>,
     /// Who wins the identity that the spec asks for.
     pub winner: Option<Stake>,
+    /// How what it asks for stands, where only one can have that. Only a connector that manages contends.
+    pub contest: Contest,
+    /// What to do when nothing is there.
+    pub when_absent: WhenAbsent,
     /// The vendor's objects.
     pub snapshot: &'a Snapshot<V::Item>,
     /// The write-only values.
@@ -187,13 +160,13 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     if facts.snapshot.lists() == 0 {
         return Plan::Wait(Waiting::ForList);
     }
-    let wanted = V::wanted(facts.spec, &facts.me.name);
-    if let Some(holder) = facts.holder_before_me() {
+    if let (Some(holder), Some(wanted)) = (facts.holder_before_me(), V::wanted(facts.spec, &facts.me.name)) {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
     }
     match facts.locate() {
         Located::Here(identity, bond) => facts.plan_for_existing(identity, bond, convergence),
         Located::Lost(identity) => facts.plan_for_lost(identity, convergence),
+        Located::Gone => facts.plan_for_gone(convergence),
         Located::Nowhere => facts.plan_for_absent(convergence),
     }
 }
@@ -202,36 +175,66 @@ enum Located {
     Here(Identity, Bond),
     /// Recorded or claimed, but not in the snapshot.
     Lost(Identity),
+    /// Recorded, and listed as gone.
+    Gone,
     Nowhere,
 }
 
+/// Finds the object that a connector has: recorded, on the way to another name, or created under an open claim.
+pub fn located<V: Vendor>(
+    recorded: Option<&Identity>,
+    renaming_to: Option<&Identity>,
+    claimed: Option<&str>,
+    snapshot: &Snapshot<V::Item>,
+) -> Option<Identity> {
+    let present = |identity: &&Identity| snapshot.get(identity.as_str()).is_some();
+    if recorded.is_some() {
+        return recorded.into_iter().chain(renaming_to).find(present).cloned();
+    }
+    V::find_claimed(claimed?, snapshot)
+}
+
 impl<V: Vendor> Facts<'_, V> {
+    /// Finds out how what it asks for stands, where only one can have that.
+    pub fn contend(&mut self, realm: &str, wishes: &Wishes, stakes: &Stakes) {
+        let asked = V::exclusive(self.spec);
+        if asked.is_empty() || self.policy != ManagementPolicy::Manage {
+            return;
+        }
+        let mine = match self.locate() {
+            Located::Here(identity, _) => Some(identity),
+            Located::Lost(_) | Located::Gone | Located::Nowhere => None,
+        };
+        let arena = Arena::<V> { realm, wishes, stakes, snapshot: self.snapshot };
+        self.contest = arena.contest(self.me, mine.as_ref(), &asked);
+    }
+
     fn holder_before_me(&self) -> Option<ObjectKey> {
         let winner = self.winner.as_ref().filter(|_| self.policy == ManagementPolicy::Manage)?;
         (winner.connector != *self.me).then(|| winner.connector.clone())
     }
 
     fn locate(&self) -> Located {
-        let present = |identity: &Identity| self.snapshot.get(identity.as_str()).is_some();
-        if let Some(recorded) = &self.recorded {
-            let renamed = self.renaming_to.as_ref().filter(|renamed| !present(recorded) && present(renamed));
-            return match renamed {
-                Some(renamed) => Located::Here(renamed.clone(), Bond::Recorded),
-                None if present(recorded) => Located::Here(recorded.clone(), Bond::Recorded),
-                None => Located::Lost(recorded.clone()),
-            };
+        let (recorded, renaming) = (self.recorded.as_ref(), self.renaming_to.as_ref());
+        let bond = if recorded.is_some() { Bond::Recorded } else { Bond::Claimed };
+        let own = located::<V>(recorded, renaming, self.claimed.as_deref(), self.snapshot);
+        if let Some(own) = own {
+            let is_gone = self.phase(&own) == Phase::Gone;
+            return if is_gone { Located::Gone } else { Located::Here(own, bond) };
         }
-        if let Some(claimed) = &self.claimed {
-            return if present(claimed) {
-                Located::Here(claimed.clone(), Bond::Claimed)
-            } else {
-                Located::Lost(claimed.clone())
-            };
+        let claimed = self.claimed.as_deref().map(Identity::from);
+        if let Some(lost) = recorded.cloned().or(claimed) {
+            return Located::Lost(lost);
         }
         match V::find(self.spec, &self.me.name, self.snapshot) {
             Some(found) => Located::Here(found, Bond::Adopted),
             None => Located::Nowhere,
         }
+    }
+
+    fn phase(&self, identity: &Identity) -> Phase {
+        let entry = self.snapshot.get(identity.as_str());
+        entry.map_or(Phase::Gone, |entry| V::phase(&entry.item))
     }
 
     fn plan_for_existing(&self, identity: Identity, bond: Bond, convergence: &Convergence) -> Plan {
@@ -243,6 +246,9 @@ impl<V: Vendor> Facts<'_, V> {
         let Some(permit) = WritePermit::of(self.policy) else {
             return Plan::Shown { identity: Some(identity), changes };
         };
+        if V::phase(&entry.item) != Phase::Settled {
+            return Plan::Wait(Waiting::ForVendor(identity, bond));
+        }
         let refused = match self.adoption {
             AdoptionPolicy::Always => false,
             AdoptionPolicy::IfIdentical => !changes.is_empty(),
@@ -251,8 +257,17 @@ impl<V: Vendor> Facts<'_, V> {
         if bond == Bond::Adopted && refused {
             return Plan::Blocked(Blocked::NotAdoptable { identity, changes, policy: self.adoption });
         }
-        if changes.is_empty() {
+        if self.contest.taken_count > 0 {
+            return Plan::Blocked(Blocked::Taken);
+        }
+        if self.contest.is_stuck {
+            return Plan::Blocked(Blocked::Standoff);
+        }
+        if changes.is_empty() && self.contest.withheld.is_empty() {
             return Plan::InSync { identity, bond };
+        }
+        if changes.is_empty() || self.contest.has_nothing {
+            return Plan::Wait(Waiting::ForRelease(Some((identity, bond))));
         }
         self.plan_update(permit, identity, bond, (entry, changes), convergence)
     }
@@ -278,7 +293,8 @@ impl<V: Vendor> Facts<'_, V> {
         if !cleared.is_empty() && !self.consents_to_clearing {
             return Plan::Blocked(Blocked::WouldClearSecret(cleared, changes));
         }
-        Plan::Update(Update { permit, identity, bond, changes, rename_to })
+        let withheld = self.contest.withheld.clone();
+        Plan::Update(Update { permit, identity, bond, changes, rename_to, withheld })
     }
 
     fn plan_for_lost(&self, identity: Identity, convergence: &Convergence) -> Plan {
@@ -295,19 +311,29 @@ impl<V: Vendor> Facts<'_, V> {
         if self.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent(convergence) }
     }
 
+    /// The vendor itself says that it is gone: no later list has to confirm that.
+    fn plan_for_gone(&self, convergence: &Convergence) -> Plan {
+        match WritePermit::of(self.policy) {
+            None => Plan::Shown { identity: None, changes: Vec::new() },
+            Some(permit) if self.recorded.is_some() => Plan::Forget(permit),
+            Some(_) => self.plan_for_absent(convergence),
+        }
+    }
+
     fn plan_for_absent(&self, convergence: &Convergence) -> Plan {
         // An unproven claim on another name would be lost with the one that replaces it; `locate` has seen to that.
         let Some(permit) = WritePermit::of(self.policy) else {
             return Plan::Shown { identity: None, changes: Vec::new() };
         };
-        match V::when_absent(self.spec) {
-            WhenAbsent::Create if V::find(self.spec, &self.me.name, self.snapshot).is_some() => {
-                // The claim was on an older name of the spec, and the new one exists already.
-                let wanted = V::wanted(self.spec, &self.me.name);
-                self.plan_for_existing(wanted, Bond::Adopted, convergence)
-            }
+        if let Some(found) = V::find(self.spec, &self.me.name, self.snapshot) {
+            // The claim was on an older form of the spec, and what it asks for now exists already.
+            return self.plan_for_existing(found, Bond::Adopted, convergence);
+        }
+        match &self.when_absent {
+            wait @ WhenAbsent::WaitFor { .. } => Plan::Wait(Waiting::ForRegistration(wait.clone())),
+            WhenAbsent::Create if self.contest.taken_count > 0 => Plan::Blocked(Blocked::Taken),
+            WhenAbsent::Create if !self.contest.withheld.is_empty() => Plan::Wait(Waiting::ForRelease(None)),
             WhenAbsent::Create => Plan::Create(permit),
-            wait @ WhenAbsent::WaitFor { .. } => Plan::Wait(Waiting::ForRegistration(wait)),
         }
     }
 
@@ -320,7 +346,7 @@ impl<V: Vendor> Facts<'_, V> {
 
     /// Everything that differs from the declaration.
     fn changes(&self, entry: &Entry<V::Item>) -> Vec<Change> {
-        let mut changes = V::changes(self.spec, &self.me.name, &entry.item);
+        let mut changes = V::changes(self.spec, &self.me.name, &self.contest.withheld, &entry.item);
         let drifts = self.secrets.overwrite_drift || self.policy != ManagementPolicy::Manage;
         let secrets = secret_differences(self.secrets, &V::secrets(&entry.item));
         changes.extend(
@@ -336,39 +362,6 @@ impl<V: Vendor> Facts<'_, V> {
 /// Whether an absence is proven (semantics, 2): two complete lists, the second sent late enough.
 pub fn is_proven(absence: Option<Absence>, from: Instant) -> bool {
     absence.is_some_and(|absence| absence.lists >= 2 && absence.last_sent >= from)
-}
-
-/// Why a write-only value is not what is declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretDifference {
-    /// The declared value was never written, or is another one now.
-    Undelivered,
-    /// It was changed or cleared at the vendor since our write.
-    Drifted,
-}
-
-/// The paths of the declared values that differ, and why.
-pub fn secret_differences(
-    facts: &SecretFacts,
-    seen: &BTreeMap<String, SecretState>,
-) -> Vec<(&'static str, SecretDifference)> {
-    let difference = |field: &str, declared: &Declared| {
-        let is_declared =
-            |recorded: &&SecretStatus| recorded.fingerprint.as_ref() == Some(&declared.fingerprint);
-        let recorded = facts.recorded.get(field).filter(is_declared);
-        let Some(recorded) = recorded else { return Some(SecretDifference::Undelivered) };
-        let seen = seen.get(field)?;
-        let fell = recorded.is_set && !seen.is_set;
-        let moved = recorded.last_updated_at.is_some() && recorded.last_updated_at != seen.last_updated_at;
-        (fell || moved).then_some(SecretDifference::Drifted)
-    };
-    facts
-        .declared
-        .iter()
-        .filter_map(|(field, declared)| {
-            difference(field, declared).map(|difference| (declared.path, difference))
-        })
-        .collect()
 }
 
 #[cfg(test)]

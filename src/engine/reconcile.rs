@@ -5,19 +5,21 @@ use super::cleanup;
 use super::context::Context;
 use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
+use super::exclusives::Contest;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::WriteError;
 use super::object::ObjectKey;
 use super::pass::{LOOK_AGAIN, Pass, Work};
-use super::plan::{Bond, Declared, Facts, Plan, SecretFacts, Waiting, plan};
+use super::plan::{Bond, Facts, Plan, Waiting, plan};
 use super::queue::Next;
 use super::report::{secrets_in_sync, secrets_status};
 use super::run::Outcome;
+use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
-use super::vendor::Vendor;
+use super::vendor::{Vendor, Withheld};
 use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
-use crate::remote::{Entry, Identity, Refresh, RemoteItem};
+use crate::remote::{Entry, Identity, Refresh};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -144,12 +146,12 @@ impl<V: Vendor> Pass<'_, V> {
 
     async fn with_secrets(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
         self.start_afresh_if_changed(work.secrets);
-        let findings = V::examine(&work.desired(&self.key.name));
+        let findings = V::examine(&work.desired(&self.key.name, &Withheld::new()));
         if let Some((reason, message)) = findings.mismatch {
             return self.mismatch(reason, message).await;
         }
         self.memory(|memory| memory.mismatch_since = None);
-        let plan = self.plan(work);
+        let (plan, contest) = self.plan(work);
         if work.account.is_shrunk && would_write(&plan) {
             let message = "its account does not believe the vendor's newest list (SnapshotShrank); see the account's status";
             let verdict =
@@ -159,7 +161,14 @@ impl<V: Vendor> Pass<'_, V> {
         for warning in findings.warnings.iter().filter(|_| would_write(&plan)) {
             self.warn("UnreadablePEM", warning);
         }
-        self.act(work, plan).await
+        if !matches!(plan, Plan::Wait(Waiting::ForRegistration(_) | Waiting::ForVendor(..))) {
+            self.memory(|memory| memory.waiting_since = None);
+        }
+        if !matches!(plan, Plan::Create(_) | Plan::Update(_)) {
+            // What was refused is no longer what would be sent.
+            self.memory(|memory| memory.refused = None);
+        }
+        self.act(work, plan, &contest).await
     }
 
     /// A change of spec or Secret, or a forced pass, forgets what was refused or written in vain.
@@ -215,20 +224,23 @@ impl<V: Vendor> Pass<'_, V> {
         Ok(())
     }
 
-    fn plan(&self, work: &Work<'_, V>) -> Plan {
+    fn plan(&self, work: &Work<'_, V>) -> (Plan, Contest) {
         let mut state = self.context.state();
         let state = &mut *state;
         let view = &work.account.view;
         let wanted = V::wanted(work.spec, &self.key.name);
-        let winner = state.stakes.winner(&view.remote, &wanted).cloned();
-        let memory = state.memory(self.key, self.object.uid());
+        let winner = wanted.and_then(|wanted| state.stakes.winner(&view.realm, &wanted).cloned());
+        let (is_clean, last_doubt) = {
+            let memory = state.memory(self.key, self.object.uid());
+            (memory.claim_is_clean, memory.last_doubt)
+        };
         let claim = open_claim(&*self.object, &self.context.key).filter(|claim| claim.scope == view.scope);
-        let since =
-            memory.last_doubt.map_or(self.context.started(), |doubt| doubt.max(self.context.started()));
+        let started = self.context.started();
+        let since = last_doubt.map_or(started, |doubt| doubt.max(started));
         let settle =
             V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
         let snapshot = view.reflector.snapshot();
-        let facts = Facts::<V> {
+        let mut facts = Facts::<V> {
             me: self.key,
             spec: work.spec,
             policy: work.spec.management_policy(),
@@ -236,27 +248,32 @@ impl<V: Vendor> Pass<'_, V> {
             consents_to_clearing: work.spec.adoption_policy() == AdoptionPolicy::Always,
             recorded: recorded::<V>(&self.object),
             renaming_to: object_renaming::<V>(&self.object),
-            claimed: claim.filter(|_| !memory.claim_is_clean).map(|claim| claim.name.as_str().into()),
+            claimed: claim.filter(|_| !is_clean).map(|claim| claim.name),
             winner,
+            contest: Contest::default(),
+            when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,
             secrets: work.secrets,
             absence_from: since + settle,
         };
+        facts.contend(&view.realm, &state.wishes, &state.stakes);
+        let memory = state.memory(self.key, self.object.uid());
         if let Some((changes, list)) = facts.sight() {
             memory.convergence.saw(&changes, list);
         }
-        plan(&facts, &memory.convergence)
+        let plan = plan(&facts, &memory.convergence);
+        (plan, facts.contest)
     }
 
-    async fn act(&mut self, work: &Work<'_, V>, plan: Plan) -> Result<(), WriteError> {
+    async fn act(&mut self, work: &Work<'_, V>, plan: Plan, contest: &Contest) -> Result<(), WriteError> {
         match plan {
             Plan::InSync { identity, bond } => self.in_sync(work, &identity, bond).await,
             Plan::Create(_permit) => Attempt { pass: self, work }.create().await,
             Plan::Forget(_permit) => self.forget_identity().await,
             Plan::Update(update) => Attempt { pass: self, work }.update(update).await,
             Plan::Shown { identity, changes } => self.show(work, identity, &changes).await,
-            Plan::Wait(waiting) => self.wait(work, waiting).await,
-            Plan::Blocked(blocked) => self.blocked(work, &blocked).await,
+            Plan::Wait(waiting) => self.wait(work, waiting, contest).await,
+            Plan::Blocked(blocked) => self.blocked(work, &blocked, contest).await,
         }
     }
 
@@ -286,7 +303,7 @@ impl<V: Vendor> Pass<'_, V> {
         entry: &Entry<V::Item>,
         secrets_written: bool,
     ) -> Result<(), WriteError> {
-        let verdict = Verdict::succeeded(format!("{} matches its spec", entry.item.identity()));
+        let verdict = Verdict::succeeded(format!("{} matches its spec", V::label(work.spec, &self.key.name)));
         self.say_existing(work, entry, secrets_written, verdict).await
     }
 
@@ -310,9 +327,11 @@ impl<V: Vendor> Pass<'_, V> {
             recorded: secrets.clone(),
             overwrite_drift: true,
         };
-        let further: Vec<FurtherCondition> = secrets_in_sync(&recorded, &seen).into_iter().collect();
+        let further: Vec<FurtherCondition> =
+            secrets_in_sync(&recorded, &seen).into_iter().chain(V::conditions(&entry.item)).collect();
         let (remote, scope) =
             (V::remote(&entry.item, self.object.status.remote.as_ref()), work.account.view.scope.clone());
+        self.announce_conditions(&V::conditions(&entry.item));
         self.write(verdict, &further, |status| {
             status.remote = Some(remote);
             status.scope = Some(scope);
@@ -345,7 +364,7 @@ fn would_write(plan: &Plan) -> bool {
         Plan::Create(_)
             | Plan::Forget(_)
             | Plan::Update(_)
-            | Plan::Wait(Waiting::ForAbsence(..))
+            | Plan::Wait(Waiting::ForAbsence(..) | Waiting::ForRelease(_))
             | Plan::InSync { bond: Bond::Adopted, .. }
     )
 }

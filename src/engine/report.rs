@@ -1,7 +1,9 @@
 //! What a pass says in the end: the connector's status, the event of a transition, and texts that people act on.
 
 use super::events::{Event, EventPublisher, EventType};
-use super::plan::{Blocked, SecretFacts, secret_differences};
+use super::exclusives::{Contest, Holder};
+use super::plan::Blocked;
+use super::secret_facts::{SecretFacts, secret_differences};
 use super::status::{FurtherCondition, Progress, Verdict};
 use super::vendor::{Change, SecretState};
 use crate::api::{AdoptionPolicy, PLANNED_CHANGES_LIMIT, PlannedChange, SecretStatus, shortened};
@@ -100,6 +102,7 @@ pub fn blocked(name: &str, blocked: &Blocked, may_see: bool) -> Verdict {
         Blocked::Ambiguous(identity, copies) => conflict(format!(
             "{name}: the vendor lists {copies} objects called {identity}, which cannot be told apart; delete or rename all but one there"
         )),
+        Blocked::Taken | Blocked::Standoff => conflict(format!("{name}: what it asks for is in use")),
         Blocked::WouldClearSecret(secrets, changes) => Verdict::stalled(
             "WouldClearSecret",
             format!(
@@ -118,6 +121,58 @@ pub fn blocked(name: &str, blocked: &Blocked, may_see: bool) -> Verdict {
             ),
         ),
     }
+}
+
+/// What a person reads where others keep what `name` asks for.
+pub fn taken(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Verdict {
+    let one = |(label, holder): &(String, Holder)| match holder {
+        _ if !may_see => format!("{noun} {label} is in use elsewhere"),
+        Holder::Connector(connector) => format!("{noun} {label} belongs to {connector}"),
+        Holder::Unmanaged(identity) | Holder::Leaving(identity) => {
+            format!("{noun} {label} belongs to {identity} at the vendor, which nothing here manages")
+        }
+    };
+    let mut parts: Vec<String> = contest.taken.iter().map(one).collect();
+    if contest.taken_count > parts.len() {
+        parts.push(format!("and {} more", contest.taken_count - parts.len()));
+    }
+    let advice = if may_see {
+        "take it out there or here"
+    } else {
+        "take it out here, or ask the owner of the account"
+    };
+    conflict(format!("{name}: {}; {advice}. Nothing is written until then", parts.join("; ")))
+}
+
+/// What a person reads where several connectors would each have to give up everything before any of them could go on.
+pub fn standoff(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Verdict {
+    conflict(format!(
+        "{name}: every {noun} that it asks for is still with {}, and could only be given up if this one gave up all of its own first. Do it in          two steps: let one of them keep or take something that no other asks for, and when that is done the rest",
+        givers(contest, may_see)
+    ))
+}
+
+/// What a person reads while others have still to give up what `name` asks for.
+pub fn waits_for_release(name: &str, noun: &str, contest: &Contest, may_see: bool) -> String {
+    let count = contest.withheld.len();
+    let what = if count == 1 { format!("one {noun}") } else { format!("{count} {noun}s") };
+    format!("{name}: {what} is taken over once released by {}", givers(contest, may_see))
+}
+
+fn givers(contest: &Contest, may_see: bool) -> String {
+    if !may_see {
+        return "another connector".into();
+    }
+    let one = |giver: &Holder| match giver {
+        Holder::Connector(connector) => connector.to_string(),
+        Holder::Unmanaged(identity) => identity.to_string(),
+        Holder::Leaving(identity) => format!("{identity}, which the vendor is deleting"),
+    };
+    let mut names: Vec<String> = contest.givers.iter().take(3).map(one).collect();
+    if contest.givers.len() > names.len() {
+        names.push("…".into());
+    }
+    names.join(", ")
 }
 
 fn conflict(message: String) -> Verdict {

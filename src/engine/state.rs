@@ -5,6 +5,7 @@
 use super::cache::{Cache, Cached};
 use super::claims::{Stake, Stakes};
 use super::convergence::Convergence;
+use super::exclusives::{Wish, Wishes};
 use super::fingerprint::FingerprintKey;
 use super::identity::{account_key, age, object_renaming, open_claim, recorded};
 use super::object::{Kind, Object, ObjectKey, key_of};
@@ -24,6 +25,8 @@ use tokio::time::Instant;
 
 /// One vendor account's reflector, shared by all account objects with the same endpoint, credential and scope.
 pub struct Remote<V: Vendor> {
+    /// Within what its identities mean the same objects.
+    pub realm: String,
     /// The reflector.
     pub reflector: Arc<Reflector<V::Client>>,
     /// Its task.
@@ -40,6 +43,8 @@ pub struct Remote<V: Vendor> {
     pub credential_fingerprints: BTreeMap<ObjectKey, String>,
     /// What its accounts were last woken for.
     pub reported: Option<Reported>,
+    /// What was deleted from here lately, and by whom.
+    pub deleted: BTreeMap<Identity, (ObjectKey, Instant)>,
 }
 
 /// What an account's status says of its listing. A list that leaves it as it was wakes no account.
@@ -61,6 +66,8 @@ pub struct AccountView<V: Vendor> {
     pub scope: String,
     /// The name of its remote.
     pub remote: String,
+    /// Within what its identities mean the same objects.
+    pub realm: String,
     /// Its reflector; it stays when the account or its Secret goes, so that deletes can still be made.
     pub reflector: Arc<Reflector<V::Client>>,
     /// Whether it may be used for anything but deletes.
@@ -73,6 +80,7 @@ impl<V: Vendor> Clone for AccountView<V> {
             spec: self.spec.clone(),
             scope: self.scope.clone(),
             remote: self.remote.clone(),
+            realm: self.realm.clone(),
             reflector: self.reflector.clone(),
             usable: self.usable,
         }
@@ -99,7 +107,7 @@ pub struct Memory {
     pub account_missed_since: Option<Instant>,
     /// Since when key and certificate do not match.
     pub mismatch_since: Option<Instant>,
-    /// Since when it waits for something to register.
+    /// Since when it waits for something to register, or for the vendor to be done with it.
     pub waiting_since: Option<Instant>,
     /// The forced pass that was asked for last, and when this process heard of it.
     pub forced: Option<(String, Instant)>,
@@ -117,6 +125,8 @@ pub struct State<V: Vendor> {
     pub secrets: SecretIndex,
     /// Who has a stake in which identity.
     pub stakes: Stakes,
+    /// Who asks for what only one can have.
+    pub wishes: Wishes,
     /// The accounts as connected.
     pub views: BTreeMap<ObjectKey, AccountView<V>>,
     /// The reflectors.
@@ -139,6 +149,7 @@ impl<V: Vendor> State<V> {
             namespaces: namespaces.then(|| Cache::new([None])),
             secrets: SecretIndex::default(),
             stakes: Stakes::default(),
+            wishes: Wishes::default(),
             views: BTreeMap::new(),
             remotes: BTreeMap::new(),
             settled: BTreeSet::new(),
@@ -179,12 +190,15 @@ impl<V: Vendor> State<V> {
     pub fn index(&mut self, key: &ObjectKey, fingerprint_key: &FingerprintKey) -> BTreeSet<ObjectKey> {
         let object = self.connectors.get(key).cloned();
         self.index_account(key, object.as_deref());
+        let wish = object.as_deref().and_then(|object| self.wish_of(key, object, fingerprint_key));
         let stakes = object.map(|object| self.stakes_of(key, &object, fingerprint_key)).unwrap_or_default();
         if !self.account_of.contains_key(key) {
             self.memory.remove(key);
             self.secrets.refer(&Key::Connector(key.clone()), BTreeSet::new());
         }
-        self.stakes.set(key, &stakes)
+        let mut others = self.stakes.set(key, &stakes);
+        others.extend(self.wishes.set(key, wish));
+        others
     }
 
     /// Puts the reply to one of our writes into the cache and the indexes; who has to look again.
@@ -245,7 +259,7 @@ impl<V: Vendor> State<V> {
         };
         let wanted = match &object.spec {
             Ok(spec) if spec.management_policy() == ManagementPolicy::Manage => {
-                Some(V::wanted(spec, object.name()))
+                V::wanted(spec, object.name())
             }
             Ok(_) => return Vec::new(),
             Err(_) => None,
@@ -262,11 +276,32 @@ impl<V: Vendor> State<V> {
         };
         let only_wanted = wanted.iter().filter(|wanted| !held.contains(*wanted) && !object.is_deleted());
         held.iter()
-            .map(|identity| (view.remote.clone(), identity.clone(), stake(identity, true)))
-            .chain(
-                only_wanted.map(|identity| (view.remote.clone(), identity.clone(), stake(identity, false))),
-            )
+            .map(|identity| (view.realm.clone(), identity.clone(), stake(identity, true)))
+            .chain(only_wanted.map(|identity| (view.realm.clone(), identity.clone(), stake(identity, false))))
             .collect()
+    }
+
+    /// What a connector that manages asks for; one that is being deleted asks for nothing any more.
+    fn wish_of(
+        &self,
+        key: &ObjectKey,
+        object: &Object<V::Connector>,
+        fingerprint_key: &FingerprintKey,
+    ) -> Option<Wish> {
+        let view = self.account_of.get(key).and_then(|account| self.views.get(account))?;
+        let spec = object.spec.as_ref().ok()?;
+        if object.is_deleted() || spec.management_policy() != ManagementPolicy::Manage {
+            return None;
+        }
+        let mut ids: Vec<_> = V::exclusive(spec).into_iter().map(|(id, _)| id).collect();
+        if ids.is_empty() {
+            return None;
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let claim = open_claim(object, fingerprint_key);
+        let is_claimed = claim.is_some_and(|claim| claim.name == V::claim(spec, object.name()));
+        Some(Wish { realm: view.realm.clone(), age: age(object), is_claimed, ids: ids.into() })
     }
 }
 

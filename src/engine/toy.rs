@@ -1,11 +1,11 @@
-//! A vendor for the engine's own tests: things with a name, a colour and a write-only password. It calls nobody.
+//! A vendor for the engine's own tests: things with a name, a colour, a write-only password, and parts of which each is in one thing. It calls nobody.
 
-use super::vendor::{Change, Desired, SecretField, SecretState, Vendor};
+use super::vendor::{Change, Deletion, Desired, Phase, SecretField, SecretState, Vendor, Withheld};
 use crate::api::{
     AccountRef, AccountSpec, AccountStatus, AdoptionPolicy, AllowedNamespaces, ConnectorSpec,
     ConnectorStatus, DeletionPolicy, ManagementPolicy, SecretSource,
 };
-use crate::remote::{Client, Connection, Entry, Identity, RemoteError, RemoteItem, Source};
+use crate::remote::{Client, Connection, Entry, ExclusiveId, Identity, RemoteError, RemoteItem, Source};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -34,6 +34,8 @@ pub(crate) struct ToyConnectorSpec {
     pub(crate) name: Option<String>,
     pub(crate) colour: String,
     #[serde(default)]
+    pub(crate) parts: Vec<String>,
+    #[serde(default)]
     pub(crate) account_ref: AccountRef,
     #[serde(default)]
     pub(crate) management_policy: ManagementPolicy,
@@ -46,6 +48,11 @@ pub(crate) struct ToyThing {
     pub(crate) name: String,
     pub(crate) colour: String,
     pub(crate) password_changed_at: Option<String>,
+    #[serde(default)]
+    pub(crate) parts: Vec<String>,
+    /// Empty, or what is going on: arriving, leaving, gone.
+    #[serde(default)]
+    pub(crate) state: String,
 }
 
 impl ConnectorSpec for ToyConnectorSpec {
@@ -95,7 +102,10 @@ impl RemoteItem for ToyThing {
         self.name.as_str().into()
     }
     fn digest(&self) -> u64 {
-        self.colour.bytes().map(u64::from).sum()
+        self.colour.bytes().chain(self.parts.iter().flat_map(|part| part.bytes())).map(u64::from).sum()
+    }
+    fn exclusive(&self) -> Vec<ExclusiveId> {
+        self.parts.iter().map(|part| ExclusiveId::of(part)).collect()
     }
 }
 
@@ -110,6 +120,7 @@ impl Source for ToyClient {
 
 impl Vendor for Toy {
     const NAME: &'static str = "toy";
+    const EXCLUSIVE: &'static str = "part";
     type Account = ToyAccount;
     type AccountSpec = ToyAccountSpec;
     type Connector = ToyConnector;
@@ -127,8 +138,22 @@ impl Vendor for Toy {
     fn http(client: &ToyClient) -> &Client {
         &client.0
     }
-    fn wanted(spec: &ToyConnectorSpec, object_name: &str) -> Identity {
-        spec.name.as_deref().unwrap_or(object_name).into()
+    fn wanted(spec: &ToyConnectorSpec, object_name: &str) -> Option<Identity> {
+        Some(Self::label(spec, object_name).as_str().into())
+    }
+    fn label(spec: &ToyConnectorSpec, object_name: &str) -> String {
+        spec.name.as_deref().unwrap_or(object_name).to_owned()
+    }
+    fn exclusive(spec: &ToyConnectorSpec) -> Vec<(ExclusiveId, &str)> {
+        spec.parts.iter().map(|part| (ExclusiveId::of(part), part.as_str())).collect()
+    }
+    fn phase(item: &ToyThing) -> Phase {
+        match item.state.as_str() {
+            "arriving" => Phase::Arriving,
+            "leaving" => Phase::Leaving,
+            "gone" => Phase::Gone,
+            _ => Phase::Settled,
+        }
     }
     fn remote(item: &ToyThing, _: Option<&ToyThing>) -> ToyThing {
         item.clone()
@@ -136,15 +161,26 @@ impl Vendor for Toy {
     fn recorded(remote: &ToyThing) -> Identity {
         remote.name.as_str().into()
     }
-    fn changes(spec: &ToyConnectorSpec, object_name: &str, item: &ToyThing) -> Vec<Change> {
-        let wanted = Self::wanted(spec, object_name).to_string();
+    fn changes(
+        spec: &ToyConnectorSpec,
+        object_name: &str,
+        withheld: &Withheld,
+        item: &ToyThing,
+    ) -> Vec<Change> {
+        let wanted = Self::label(spec, object_name);
+        let can_be_had = |part: &&String| !withheld.contains(&ExclusiveId::of(part));
+        let parts: Vec<&str> = spec.parts.iter().filter(can_be_had).map(String::as_str).collect();
         let differs = |field, from: &str, to: &str| {
             (from != to).then(|| Change::shown(field, Some(from.to_owned()), Some(to.to_owned())))
         };
-        [differs("name", &item.name, &wanted), differs("colour", &item.colour, &spec.colour)]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            differs("name", &item.name, &wanted),
+            differs("colour", &item.colour, &spec.colour),
+            differs("parts", &item.parts.join("+"), &parts.join("+")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
     fn secret_fields(_: &ToyConnectorSpec) -> Vec<SecretField<'_>> {
         Vec::new()
@@ -157,7 +193,7 @@ impl Vendor for Toy {
         let clears = spec.colour == "transparent" && changes.iter().any(|change| change.field == "colour");
         clears.then(|| "password".to_owned()).into_iter().collect()
     }
-    fn ceiling(_: &ToyAccountSpec, _: &Identity) -> Result<(), String> {
+    fn ceiling(_: &ToyAccountSpec, _: &ToyConnectorSpec, _: &str) -> Result<(), String> {
         Ok(())
     }
     async fn create(_: &ToyClient, _: &Desired<'_, ToyConnectorSpec>) -> Result<ToyThing, RemoteError> {
@@ -171,7 +207,7 @@ impl Vendor for Toy {
     ) -> Result<ToyThing, RemoteError> {
         Err(RemoteError::Request("a toy makes no calls".into()))
     }
-    async fn delete(_: &ToyClient, _: &Identity) -> Result<(), RemoteError> {
+    async fn delete(_: &ToyClient, _: &Entry<ToyThing>) -> Result<Deletion<ToyThing>, RemoteError> {
         Err(RemoteError::Request("a toy makes no calls".into()))
     }
 }

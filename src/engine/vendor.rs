@@ -1,13 +1,14 @@
 //! The seam between the engine and a vendor. What differs between vendors is in this trait; the engine never asks which one it serves.
 
 use super::object::Kind;
+use super::status::FurtherCondition;
 use crate::api::{AccountSpec, ConnectorSpec, ConnectorStatus, SecretSource};
-use crate::remote::{Connection, Entry, Identity, RemoteError, RemoteItem, Snapshot, Source};
+use crate::remote::{Connection, Entry, ExclusiveId, Identity, RemoteError, RemoteItem, Snapshot, Source};
 use kube::core::object::{HasSpec, HasStatus};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 /// One difference between what is declared and what the vendor has.
@@ -58,12 +59,17 @@ pub struct SecretState {
 /// The values of the declared write-only fields, by field.
 pub type SecretValues = BTreeMap<&'static str, SecretString>;
 
+/// What a spec asks for that it cannot have yet: another connector is about to give it up.
+pub type Withheld = BTreeSet<ExclusiveId>;
+
 /// Everything that a write needs.
 pub struct Desired<'a, S> {
     /// `metadata.name` of the object.
     pub object_name: &'a str,
     /// Its spec.
     pub spec: &'a S,
+    /// What of it must not be written yet.
+    pub withheld: &'a Withheld,
     /// Its write-only values.
     pub secrets: &'a SecretValues,
 }
@@ -84,6 +90,28 @@ pub enum WhenAbsent {
     },
 }
 
+/// Where an object is in its life at the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It can be changed.
+    Settled,
+    /// The vendor is still making it: it must not be changed.
+    Arriving,
+    /// The vendor is taking it away: it must not be changed, and nobody may take it over.
+    Leaving,
+    /// It is listed, but is no more.
+    Gone,
+}
+
+/// How a delete went.
+#[derive(Debug)]
+pub enum Deletion<I> {
+    /// It is gone.
+    Done,
+    /// The vendor is about to take it away; this is what its list will show until then.
+    Accepted(I),
+}
+
 /// What is wrong with declared values before anything is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -97,6 +125,8 @@ pub struct Findings {
 pub trait Vendor: Sized + Send + Sync + 'static {
     /// The controller's name: in settings, logs and metrics.
     const NAME: &'static str;
+    /// What messages call one of the things that only one object can have, see [`Vendor::exclusive`].
+    const EXCLUSIVE: &'static str = "";
 
     /// The kind of its accounts.
     type Account: Kind + HasSpec<Spec = Self::AccountSpec> + HasStatus<Status = crate::api::AccountStatus>;
@@ -119,8 +149,13 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     fn scope(account: &Self::AccountSpec) -> String;
 
     /// What else of an account decides how its calls are made. Accounts that differ in it share neither snapshot nor budget.
-    fn manner(_account: &Self::AccountSpec) -> &'static str {
-        ""
+    fn manner(_account: &Self::AccountSpec) -> String {
+        String::new()
+    }
+
+    /// Within what an identity means the same object: all that one credential reaches (`remote`), unless the scope says it all.
+    fn realm<'a>(_scope: &'a str, remote: &'a str) -> &'a str {
+        remote
     }
 
     /// The endpoints of an account. `credential` holds the values of `secret_sources`, in their order.
@@ -137,7 +172,20 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     fn http(client: &Self::Client) -> &crate::remote::Client;
 
     /// The identity that the spec asks for, where the spec decides it.
-    fn wanted(spec: &Self::ConnectorSpec, object_name: &str) -> Identity;
+    fn wanted(spec: &Self::ConnectorSpec, object_name: &str) -> Option<Identity>;
+
+    /// What messages call the object that the spec asks for.
+    fn label(spec: &Self::ConnectorSpec, object_name: &str) -> String;
+
+    /// What the claim of a create says: enough to know the object again by [`Vendor::find_claimed`].
+    fn claim(spec: &Self::ConnectorSpec, object_name: &str) -> String {
+        Self::wanted(spec, object_name).map(|wanted| wanted.to_string()).unwrap_or_default()
+    }
+
+    /// The object of the snapshot that was created under a claim.
+    fn find_claimed(claim: &str, snapshot: &Snapshot<Self::Item>) -> Option<Identity> {
+        snapshot.get(claim).map(|_| Identity::from(claim))
+    }
 
     /// The object of the snapshot that the spec means, for one that has no recorded identity.
     fn find(
@@ -145,19 +193,50 @@ pub trait Vendor: Sized + Send + Sync + 'static {
         object_name: &str,
         snapshot: &Snapshot<Self::Item>,
     ) -> Option<Identity> {
-        let wanted = Self::wanted(spec, object_name);
-        snapshot.get(wanted.as_str()).map(|_| wanted)
+        Self::wanted(spec, object_name).filter(|wanted| snapshot.get(wanted.as_str()).is_some())
     }
 
-    /// Whether `item`, the vendor's answer to a create or update, is the object that was meant. A vendor may spell an identity in its own
-    /// way; but an answer about another object must never be taken for ours.
-    fn is_meant(spec: &Self::ConnectorSpec, object_name: &str, item: &Self::Item) -> bool {
-        Self::wanted(spec, object_name).as_str().eq_ignore_ascii_case(item.identity().as_str())
+    /// What the spec asks for that no other object of the realm can have at the same time, beside its identity; with what messages call it.
+    fn exclusive(_spec: &Self::ConnectorSpec) -> Vec<(ExclusiveId, &str)> {
+        Vec::new()
+    }
+
+    /// Whether `item`, the vendor's answer to a create (`of` is `None`) or to an update of `of`, is about the object that was meant. A vendor
+    /// may spell an identity in its own way; but an answer about another object must never be taken for ours.
+    fn is_meant(
+        desired: &Desired<'_, Self::ConnectorSpec>,
+        of: Option<&Identity>,
+        item: &Self::Item,
+    ) -> bool {
+        let wanted = Self::wanted(desired.spec, desired.object_name);
+        let meant = wanted.as_ref().or(of);
+        meant.is_some_and(|meant| meant.as_str().eq_ignore_ascii_case(item.identity().as_str()))
+    }
+
+    /// Where the object is in its life.
+    fn phase(_item: &Self::Item) -> Phase {
+        Phase::Settled
+    }
+
+    /// What messages call the state that an object is in while it is not settled, such as `Creating since 2026-01-02T03:04:05Z`: a text that does
+    /// not move by itself.
+    fn describe_phase(_item: &Self::Item) -> String {
+        String::new()
+    }
+
+    /// Conditions of the vendor's own, beside `Ready`. When the status of one changes, that is an event.
+    fn conditions(_item: &Self::Item) -> Vec<FurtherCondition> {
+        Vec::new()
+    }
+
+    /// What a person is told when an object that was deleted from here is there again.
+    fn reappeared(_identity: &Identity) -> Option<String> {
+        None
     }
 
     /// What the identity becomes when the spec is applied; `None` where it stays.
     fn renames(spec: &Self::ConnectorSpec, object_name: &str, identity: &Identity) -> Option<Identity> {
-        Some(Self::wanted(spec, object_name)).filter(|wanted| wanted != identity)
+        Self::wanted(spec, object_name).filter(|wanted| wanted != identity)
     }
 
     /// What `status.remote` shows of an object. What the vendor does not tell every time is kept from `before`, which shows the same object.
@@ -166,8 +245,13 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// The identity that `status.remote` holds.
     fn recorded(remote: &Self::Remote) -> Identity;
 
-    /// What differs between the spec and the object, write-only values aside.
-    fn changes(spec: &Self::ConnectorSpec, object_name: &str, item: &Self::Item) -> Vec<Change>;
+    /// What differs between the spec without what is `withheld` and the object, write-only values aside.
+    fn changes(
+        spec: &Self::ConnectorSpec,
+        object_name: &str,
+        withheld: &Withheld,
+        item: &Self::Item,
+    ) -> Vec<Change>;
 
     /// The write-only values that the spec declares.
     fn secret_fields(spec: &Self::ConnectorSpec) -> Vec<SecretField<'_>>;
@@ -196,12 +280,21 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     }
 
     /// What to do when nothing is there.
-    fn when_absent(_spec: &Self::ConnectorSpec) -> WhenAbsent {
+    fn when_absent(_account: &Self::AccountSpec, _spec: &Self::ConnectorSpec) -> WhenAbsent {
         WhenAbsent::Create
     }
 
-    /// Whether a connector of another namespace may have that remote name, by the account's ceilings; else what to write instead.
-    fn ceiling(account: &Self::AccountSpec, wanted: &Identity) -> Result<(), String>;
+    /// The condition's reason when the vendor refuses what is declared with this status (400, 409, 422).
+    fn refusal(_status: u16) -> &'static str {
+        "InvalidSpec"
+    }
+
+    /// Whether a connector of another namespace may have what its spec asks for, by the account's ceilings; else what to write instead.
+    fn ceiling(
+        account: &Self::AccountSpec,
+        spec: &Self::ConnectorSpec,
+        object_name: &str,
+    ) -> Result<(), String>;
 
     /// Creates the object.
     fn create(
@@ -220,8 +313,8 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// Deletes the object.
     fn delete(
         client: &Self::Client,
-        identity: &Identity,
-    ) -> impl Future<Output = Result<(), RemoteError>> + Send;
+        entry: &Entry<Self::Item>,
+    ) -> impl Future<Output = Result<Deletion<Self::Item>, RemoteError>> + Send;
 
     /// Why the vendor refuses to delete the object, where it can be asked.
     fn why_not_deleted(

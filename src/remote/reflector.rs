@@ -3,8 +3,9 @@
 //! It never writes to the vendor, and it never takes anything but a complete, well-formed list for the truth.
 
 use super::errors::{Disposition, RemoteError};
+use super::item::RemoteItem;
 use super::schedule::{Refresh, Schedule};
-use super::snapshot::{Difference, RemoteItem, Snapshot};
+use super::snapshot::{Difference, Snapshot};
 use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -118,8 +119,14 @@ impl<S: Source> Reflector<S> {
         let now = Instant::now();
         match result {
             Ok(items) => {
-                let difference = self.snapshot().apply(ticket, items);
-                lock(&self.schedule).succeeded(now, fastrand::f64());
+                let (difference, in_flight) = {
+                    let mut snapshot = self.snapshot();
+                    (snapshot.apply(ticket, items), snapshot.is_in_flight())
+                };
+                let mut schedule = lock(&self.schedule);
+                schedule.succeeded(now, fastrand::f64());
+                schedule.watch(in_flight, !difference.is_empty(), now);
+                drop(schedule);
                 let mut health = lock(&self.health);
                 health.last_good = Some(sent_at);
                 health.failing = None;

@@ -21,6 +21,8 @@ const LONGEST_WRITE_PAUSE: Duration = Duration::from_secs(30);
 /// Two lists are never closer than this.
 const SPACING: Duration = Duration::from_secs(1);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
+/// While the vendor is at work on something: how long to wait for the first look.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Schedule {
     wanted: Option<Instant>,
     not_before: Instant,
     failures: u32,
+    /// How many lists in a row have found the vendor at work without anything new.
+    looks: u32,
 }
 
 impl Schedule {
@@ -45,6 +49,7 @@ impl Schedule {
             wanted: None,
             not_before: now,
             failures: 0,
+            looks: 0,
         }
     }
 
@@ -93,6 +98,16 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         self.regular = now + asked.unwrap_or(Duration::ZERO).min(Duration::from_mins(30)).max(back_off);
         self.not_before = self.regular;
+    }
+
+    /// A list found the vendor at work on something, or not: while it is, the next look is soon, and each that shows nothing new doubles the
+    /// pause.
+    pub fn watch(&mut self, in_flight: bool, news: bool, now: Instant) {
+        self.looks = if in_flight && !news { self.looks.saturating_add(1) } else { 0 };
+        let pause = FIRST_LOOK.saturating_mul(1 << self.looks.min(10));
+        if in_flight && pause < self.interval {
+            self.want(now + pause);
+        }
     }
 
     fn want(&mut self, at: Instant) {
@@ -144,6 +159,26 @@ mod tests {
         schedule.succeeded(start, 0.5);
         schedule.failed(start, None, 0.5);
         assert_eq!(schedule.due() - start, FIRST_BACK_OFF);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_vendor_is_at_work_the_looks_are_soon_and_grow_rarer_until_something_happens() {
+        let mut now = Instant::now();
+        let mut schedule = Schedule::new(MINUTE, now);
+        let mut pauses = Vec::new();
+        for news in [true, false, false, true, false, false, false, false, false] {
+            schedule.sent(now);
+            schedule.succeeded(now, 0.5);
+            schedule.watch(true, news, now);
+            let pause = schedule.due() - now;
+            pauses.push(pause.as_secs());
+            now += pause;
+        }
+        assert_eq!(pauses, [2, 4, 8, 2, 4, 8, 16, 32, 60]);
+        schedule.sent(now);
+        schedule.succeeded(now, 0.5);
+        schedule.watch(false, true, now);
+        assert_eq!(schedule.due() - now, MINUTE, "nothing is in flight any more");
     }
 
     #[tokio::test(start_paused = true)]

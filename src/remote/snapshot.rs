@@ -4,49 +4,12 @@
 //! finished never overrides what that write left behind. And a list that shows exactly what was there before our
 //! write, within the vendor's allowance for consistency, is taken for a stale one.
 
-use std::borrow::Borrow;
+use super::exclusive::{ExclusiveId, Holders};
+use super::item::{Identity, RemoteItem};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// What a vendor tells its objects apart by: a name at one, an id at another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity(Arc<str>);
-
-impl Identity {
-    /// The identity as the vendor spells it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Identity {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl Borrow<str> for Identity {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-/// One object of a vendor's list.
-pub trait RemoteItem: Send + Sync + 'static {
-    /// What the vendor tells it apart by.
-    fn identity(&self) -> Identity;
-    /// A hash of what is managed or shown of it. Heartbeats stay out, so that they wake nobody.
-    fn digest(&self) -> u64;
-}
 
 /// One object as the snapshot holds it.
 #[derive(Debug)]
@@ -91,6 +54,8 @@ pub struct Difference {
     pub changed: Vec<Identity>,
     /// No longer there.
     pub vanished: Vec<Identity>,
+    /// What the changes took from one object or gave to another.
+    pub exclusive: Vec<ExclusiveId>,
 }
 
 impl Difference {
@@ -119,6 +84,7 @@ pub struct Absence {
 pub struct Snapshot<I> {
     entries: BTreeMap<Identity, Entry<I>>,
     folds: BTreeMap<Identity, Fold>,
+    holders: Holders,
     /// For what has vanished lately: the number of lists when it was last there.
     last_seen: BTreeMap<Identity, u64>,
     sequence: u64,
@@ -134,6 +100,7 @@ impl<I: RemoteItem> Snapshot<I> {
         Self {
             entries: BTreeMap::new(),
             folds: BTreeMap::new(),
+            holders: Holders::default(),
             last_seen: BTreeMap::new(),
             sequence: 0,
             lists: 0,
@@ -146,6 +113,16 @@ impl<I: RemoteItem> Snapshot<I> {
     /// The object of that identity.
     pub fn get(&self, identity: &str) -> Option<&Entry<I>> {
         self.entries.get(identity)
+    }
+
+    /// Which object has what only one can have.
+    pub fn holders(&self) -> &Holders {
+        &self.holders
+    }
+
+    /// Whether the vendor is still at work on any object.
+    pub fn is_in_flight(&self) -> bool {
+        self.entries.values().any(|entry| entry.item.in_flight())
     }
 
     /// Every object, by identity.
@@ -190,7 +167,8 @@ impl<I: RemoteItem> Snapshot<I> {
         self.last_sent = Some(ticket.sent_at);
         let mut listed = self.by_identity(items);
         self.keep_what_the_list_cannot_know(ticket, &mut listed);
-        let difference = compare(&self.entries, &listed);
+        let mut difference = compare(&self.entries, &listed);
+        difference.exclusive = self.move_holders(&difference, &listed);
         for identity in &difference.vanished {
             self.last_seen.insert(identity.clone(), self.lists - 1);
         }
@@ -204,11 +182,15 @@ impl<I: RemoteItem> Snapshot<I> {
         difference
     }
 
-    /// Folds in what one of our writes left under `identity`: the object, or nothing after a delete.
-    pub fn fold(&mut self, identity: &Identity, left: Option<I>, finished: Instant) {
+    /// Folds in what one of our writes left under `identity`: the object, or nothing after a delete. Returns what that took from it or gave
+    /// to it.
+    pub fn fold(&mut self, identity: &Identity, left: Option<I>, finished: Instant) -> Vec<ExclusiveId> {
         self.sequence += 1;
         let before = self.entries.get(identity).map(|entry| entry.digest);
         self.folds.insert(identity.clone(), Fold { sequence: self.sequence, finished, before });
+        let had = self.entries.get(identity).map(|entry| entry.item.exclusive()).unwrap_or_default();
+        let has = left.as_ref().map(RemoteItem::exclusive).unwrap_or_default();
+        let moved = self.holders.moved(identity, had, has);
         if let Some(item) = left {
             let digest = item.digest();
             let entry = Entry { item: Arc::new(item), digest, copies: 1, listed_in: 0 };
@@ -218,6 +200,7 @@ impl<I: RemoteItem> Snapshot<I> {
             self.last_seen.insert(identity.clone(), self.lists);
         }
         self.revision += 1;
+        moved
     }
 
     /// The evidence that `identity` is not there; none while it is, or while no list has come.
@@ -227,6 +210,24 @@ impl<I: RemoteItem> Snapshot<I> {
         }
         let lists = self.lists - self.last_seen.get(identity).copied().unwrap_or(0);
         Some(Absence { lists, last_sent: self.last_sent? })
+    }
+
+    /// Brings the holders in line with a list; what changed hands by it.
+    fn move_holders(
+        &mut self,
+        difference: &Difference,
+        listed: &BTreeMap<Identity, Entry<I>>,
+    ) -> Vec<ExclusiveId> {
+        let exclusive = |entries: &BTreeMap<Identity, Entry<I>>, identity: &Identity| {
+            entries.get(identity).map(|entry| entry.item.exclusive()).unwrap_or_default()
+        };
+        let order = difference.vanished.iter().chain(&difference.changed).chain(&difference.appeared);
+        order
+            .flat_map(|identity| {
+                let (before, after) = (exclusive(&self.entries, identity), exclusive(listed, identity));
+                self.holders.moved(identity, before, after)
+            })
+            .collect()
     }
 
     fn by_identity(&self, items: Vec<I>) -> BTreeMap<Identity, Entry<I>> {

@@ -28,6 +28,9 @@ use super::{Context, Vendor};
 use refusal::Refusal;
 use state::Onomondos;
 
+/// The vendor's word in the control API, the state and the command line.
+pub(super) const NAME: &str = "onomondo";
+
 /// Every switch of this vendor.
 pub(super) fn switches() -> Vec<Switch> {
     switches::all()
@@ -41,7 +44,8 @@ pub(super) struct Onomondo {
 }
 
 impl Onomondo {
-    pub(super) fn new(context: Context, api_keys: &[(String, String)]) -> Self {
+    /// The vendor, with these keys and the organisation of each.
+    pub(super) fn new(context: Context, api_keys: Vec<(String, String)>) -> Self {
         Self { context, state: Arc::new(Mutex::new(Onomondos::new(api_keys))) }
     }
 
@@ -56,7 +60,7 @@ impl Onomondo {
 
 impl Vendor for Onomondo {
     fn name(&self) -> &'static str {
-        "onomondo"
+        NAME
     }
 
     fn owns(&self, path: &str) -> bool {

@@ -1,8 +1,12 @@
 //! The plan's promises, one situation each, told with toys.
 
 use super::*;
+use crate::api::SecretStatus;
+use crate::engine::secret_facts::Declared;
 use crate::engine::toy::{Toy, ToyConnectorSpec, ToyThing};
+use crate::engine::vendor::SecretState;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A connector `plant-a` that wants to be red, managed, with nothing recorded, against a vendor that was listed twice.
@@ -22,7 +26,7 @@ struct Situation {
 }
 
 fn thing(name: &str, colour: &str) -> ToyThing {
-    ToyThing { name: name.into(), colour: colour.into(), password_changed_at: None }
+    ToyThing { name: name.into(), colour: colour.into(), ..ToyThing::default() }
 }
 
 fn situation() -> Situation {
@@ -57,8 +61,10 @@ impl Situation {
             consents_to_clearing: self.adoption == AdoptionPolicy::Always,
             recorded: self.recorded.map(Identity::from),
             renaming_to: self.renaming_to.map(Identity::from),
-            claimed: self.claimed.map(Identity::from),
+            claimed: self.claimed.map(str::to_owned),
             winner: self.winner.clone(),
+            contest: Contest::default(),
+            when_absent: WhenAbsent::Create,
             snapshot: &snapshot,
             secrets: &self.secrets,
             absence_from: self.absence_from,
@@ -102,6 +108,24 @@ async fn what_is_recorded_is_kept_equal_to_the_spec() {
     };
     assert_eq!(recorded("red").in_short(), "in sync with plant-a, Recorded");
     assert_eq!(recorded("blue").in_short(), "update colour of plant-a, Recorded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_vendor_is_still_at_work_on_is_left_alone_and_what_it_lists_as_gone_is_made_again() {
+    let in_state = |state: &str, recorded| Situation {
+        recorded,
+        listed: vec![ToyThing { state: state.into(), ..thing("plant-a", "blue") }],
+        ..situation()
+    };
+    for (state, recorded, expected) in [
+        ("arriving", Some("plant-a"), "wait ForVendor"),
+        ("leaving", Some("plant-a"), "wait ForVendor"),
+        ("gone", Some("plant-a"), "forget"),
+        ("arriving", None, "wait ForVendor"),
+        ("", Some("plant-a"), "update colour of plant-a, Recorded"),
+    ] {
+        assert_eq!(in_state(state, recorded).in_short(), expected, "{state}, recorded: {recorded:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

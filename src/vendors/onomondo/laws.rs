@@ -151,6 +151,8 @@ fn in_paused_time(story: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(story);
 }
 
+static NOTHING: Withheld = Withheld::new();
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -160,20 +162,20 @@ proptest! {
             let client = client(&switches);
             for spec in [&before, &after] {
                 let values = secrets(spec);
-                let desired = Desired { object_name: "plant-x", spec, secrets: &values };
-                let name = Onomondo::wanted(spec, "plant-x");
+                let desired = Desired { object_name: "plant-x", spec, withheld: &NOTHING, secrets: &values };
+                let name = Onomondo::label(spec, "plant-x");
                 let there = client.list().await.expect("a list");
                 if let [there] = &there[..] {
                     let entry = observed(&client, &there.name).await;
-                    let changes = Onomondo::changes(spec, "plant-x", &entry.item);
+                    let changes = Onomondo::changes(spec, "plant-x", &NOTHING, &entry.item);
                     if !changes.is_empty() {
                         Onomondo::update(&client, &entry, &desired, &changes).await.expect("an update");
                     }
                 } else {
                     Onomondo::create(&client, &desired).await.expect("a create");
                 }
-                let entry = observed(&client, name.as_str()).await;
-                let left = Onomondo::changes(spec, "plant-x", &entry.item);
+                let entry = observed(&client, &name).await;
+                let left = Onomondo::changes(spec, "plant-x", &NOTHING, &entry.item);
                 assert!(left.is_empty(), "{left:?} is left with {switches:?}");
             }
         });
@@ -184,11 +186,11 @@ proptest! {
         in_paused_time(async {
             let client = client(&[]);
             let values = secrets(&owner);
-            let desired = Desired { object_name: "plant-x", spec: &owner, secrets: &values };
+            let desired = Desired { object_name: "plant-x", spec: &owner, withheld: &NOTHING, secrets: &values };
             Onomondo::create(&client, &desired).await.expect("a create");
-            let entry = observed(&client, Onomondo::wanted(&owner, "plant-x").as_str()).await;
+            let entry = observed(&client, &Onomondo::label(&owner, "plant-x")).await;
             let own: Vec<&str> = declared::options(&other).iter().map(|(_, path, _)| *path).collect();
-            for change in Onomondo::changes(&other, "plant-x", &entry.item) {
+            for change in Onomondo::changes(&other, "plant-x", &NOTHING, &entry.item) {
                 let owned = match change.field {
                     "name" | "type" => true,
                     "passthrough" => other.passthrough.is_some(),
@@ -211,13 +213,13 @@ fn options_that_are_not_known_go_back_as_they_were_read() {
         };
         let (before, after) = (https("https://a.example.com"), https("https://b.example.com"));
         let none = SecretValues::new();
-        let desired = |spec| Desired { object_name: "plant-x", spec, secrets: &none };
+        let desired = |spec| Desired { object_name: "plant-x", spec, withheld: &NOTHING, secrets: &none };
         Onomondo::create(&client, &desired(&before)).await.expect("a create");
         let mut entry = observed(&client, "plant-x").await;
         let mut known = (*entry.item).clone();
         known.options.insert("retries".into(), serde_json::json!(3));
         entry.item = Arc::new(known);
-        let changes = Onomondo::changes(&after, "plant-x", &entry.item);
+        let changes = Onomondo::changes(&after, "plant-x", &NOTHING, &entry.item);
         let updated = Onomondo::update(&client, &entry, &desired(&after), &changes).await.expect("an update");
         assert_eq!(updated.options["retries"], 3, "{updated:?}");
         assert_eq!(updated.options["host"], "https://b.example.com");

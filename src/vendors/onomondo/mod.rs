@@ -16,10 +16,11 @@ use crate::api::{
     AccountSpec, OnomondoAccount, OnomondoAccountSpec, OnomondoAuthorizationScheme, OnomondoConnector,
     OnomondoConnectorSpec, OnomondoRemote, SecretDriftPolicy, shortened,
 };
-use crate::engine::vendor::{Change, Desired, Findings, SecretField, SecretState, Vendor};
+use crate::engine::vendor::{
+    Change, Deletion, Desired, Findings, SecretField, SecretState, Vendor, Withheld,
+};
 use crate::remote::{Connection, Entry, Identity, RemoteError};
 use http::HeaderValue;
-use regex_lite::Regex;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use url::Url;
@@ -41,10 +42,10 @@ impl Vendor for Onomondo {
         Url::parse(account.endpoint()).map_or_else(|_| account.endpoint().to_owned(), |url| place(&url))
     }
 
-    fn manner(account: &OnomondoAccountSpec) -> &'static str {
+    fn manner(account: &OnomondoAccountSpec) -> String {
         match account.authorization_scheme {
-            OnomondoAuthorizationScheme::Bare => "bare",
-            OnomondoAuthorizationScheme::Bearer => "bearer",
+            OnomondoAuthorizationScheme::Bare => "bare".into(),
+            OnomondoAuthorizationScheme::Bearer => "bearer".into(),
         }
     }
 
@@ -69,8 +70,12 @@ impl Vendor for Onomondo {
         client.http()
     }
 
-    fn wanted(spec: &OnomondoConnectorSpec, object_name: &str) -> Identity {
-        spec.name.as_deref().unwrap_or(object_name).into()
+    fn wanted(spec: &OnomondoConnectorSpec, object_name: &str) -> Option<Identity> {
+        Some(name(spec, object_name).into())
+    }
+
+    fn label(spec: &OnomondoConnectorSpec, object_name: &str) -> String {
+        name(spec, object_name).to_owned()
     }
 
     fn remote(item: &Connector, before: Option<&OnomondoRemote>) -> OnomondoRemote {
@@ -90,8 +95,13 @@ impl Vendor for Onomondo {
         remote.name.as_str().into()
     }
 
-    fn changes(spec: &OnomondoConnectorSpec, object_name: &str, item: &Connector) -> Vec<Change> {
-        declared::changes(spec, Self::wanted(spec, object_name).as_str(), item)
+    fn changes(
+        spec: &OnomondoConnectorSpec,
+        object_name: &str,
+        _: &Withheld,
+        item: &Connector,
+    ) -> Vec<Change> {
+        declared::changes(spec, name(spec, object_name), item)
     }
 
     fn secret_fields(spec: &OnomondoConnectorSpec) -> Vec<SecretField<'_>> {
@@ -141,20 +151,19 @@ impl Vendor for Onomondo {
         }
     }
 
-    fn ceiling(account: &OnomondoAccountSpec, wanted: &Identity) -> Result<(), String> {
-        let Some(pattern) = account.allowed_namespaces().name_pattern.as_deref() else { return Ok(()) };
-        match Regex::new(pattern) {
-            Ok(expression) if expression.is_match(wanted.as_str()) => Ok(()),
-            Ok(_) => Err(format!("allows this namespace only names that match {pattern}; set spec.name accordingly")),
-            Err(_) => Err("has an allowedNamespaces.namePattern that is no regular expression; its owner has to correct it".into()),
-        }
+    fn ceiling(
+        account: &OnomondoAccountSpec,
+        spec: &OnomondoConnectorSpec,
+        object_name: &str,
+    ) -> Result<(), String> {
+        account.allowed_namespaces().admits_name(name(spec, object_name))
     }
 
     async fn create(
         client: &Client,
         desired: &Desired<'_, OnomondoConnectorSpec>,
     ) -> Result<Connector, RemoteError> {
-        client.create(Self::wanted(desired.spec, desired.object_name).as_str(), desired).await
+        client.create(name(desired.spec, desired.object_name), desired).await
     }
 
     async fn update(
@@ -163,16 +172,21 @@ impl Vendor for Onomondo {
         desired: &Desired<'_, OnomondoConnectorSpec>,
         changes: &[Change],
     ) -> Result<Connector, RemoteError> {
-        client.update(entry, Self::wanted(desired.spec, desired.object_name).as_str(), desired, changes).await
+        client.update(entry, name(desired.spec, desired.object_name), desired, changes).await
     }
 
-    async fn delete(client: &Client, identity: &Identity) -> Result<(), RemoteError> {
-        client.delete(identity.as_str()).await
+    async fn delete(client: &Client, entry: &Entry<Connector>) -> Result<Deletion<Connector>, RemoteError> {
+        client.delete(&entry.item.name).await.map(|()| Deletion::Done)
     }
 
     async fn why_not_deleted(client: &Client, identity: &Identity) -> Option<String> {
         client.mapped_sims(identity.as_str()).await
     }
+}
+
+/// The remote name that a spec asks for.
+fn name<'a>(spec: &'a OnomondoConnectorSpec, object_name: &'a str) -> &'a str {
+    spec.name.as_deref().unwrap_or(object_name)
 }
 
 /// Host, port where it is not the scheme's, and path where there is one.
