@@ -1,4 +1,4 @@
-//! Answers that no vendor gives by itself: made up by a fault, or a vendor's own, mutilated.
+//! Answers that are nobody's own: those that a fault makes up or mutilates, and the forms that vendors share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,14 @@ const PADDING: &[u8] = &[b' '; 64 << 10];
 /// A refusal in the form that most vendors use.
 pub(super) fn error(status: StatusCode, error: &str) -> Response {
     (status, axum::Json(json!({ "error": error }))).into_response()
+}
+
+/// `axum::Json` by way of a buffer that is sized for a list of thousands.
+pub(super) fn in_json(value: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// This status, body and headers.

@@ -7,13 +7,14 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Answers, Clock, Configuration, Emulator, known_switches};
+use super::{Answers, Clock, Configuration, Credential, Emulator, known_switches};
 
-/// The APIs of the vendors that connector-operator speaks to, on one port, for tests and demonstrations.
+/// The APIs of the vendors that connector-operator speaks to (Onomondo, Apono, AVEVA Data Hub's OMF connections), on one port,
+/// for tests and demonstrations.
 ///
 /// Documented behaviour is as documented; what no document answers is a switch; everything can be made to fail on purpose.
 /// Its controls are below /_emulator on the same port; a GET of that lists them. Nothing is kept when it ends.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "vendor-emulator", version)]
 struct Flags {
     /// Where to listen; port 0 takes a free one. The address is printed once it is open.
@@ -22,9 +23,11 @@ struct Flags {
     /// What made-up identifiers are drawn from: the same seed and requests give the same identifiers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// An API key and the organisation that it belongs to (repeatable). Without any: emulator-key=default.
-    #[arg(long = "api-key", value_name = "KEY=ORGANISATION", value_parser = pair)]
-    api_keys: Vec<(String, String)>,
+    /// A credential that a vendor accepts, and the organisation that it belongs to (repeatable). Without any for a vendor:
+    /// onomondo:emulator-key=default, apono:emulator-token=default, omf:emulator-client:emulator-secret=default and
+    /// omf:emulator-bearer-token=default.
+    #[arg(long = "credential", value_name = "VENDOR:TEXT=ORGANISATION", value_parser = credential)]
+    credentials: Vec<Credential>,
     /// The answer to an open question; see below (repeatable).
     #[arg(long = "switch", value_name = "NAME=VALUE", value_parser = pair)]
     switches: Vec<(String, String)>,
@@ -66,7 +69,7 @@ fn configuration(flags: Flags) -> Result<Configuration, String> {
     Ok(Configuration {
         seed: flags.seed,
         clock: Clock::system(),
-        api_keys: flags.api_keys,
+        credentials: flags.credentials,
         switches: flags.switches,
         state: state.transpose()?,
         log_entries: flags.log_entries,
@@ -82,6 +85,13 @@ fn announce(tcp: &TcpListener) -> std::io::Result<()> {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (left, right) = text.split_once('=').ok_or("there is no = in it")?;
     Ok((left.to_owned(), right.to_owned()))
+}
+
+/// `onomondo:emulator-key=default`. The text may hold any further `:` and `=`.
+fn credential(text: &str) -> Result<Credential, String> {
+    let (vendor, rest) = text.split_once(':').ok_or("there is no : behind the vendor")?;
+    let (text, organisation) = rest.rsplit_once('=').ok_or("there is no = before the organisation")?;
+    Ok(Credential { vendor: vendor.to_owned(), text: text.to_owned(), organisation: organisation.to_owned() })
 }
 
 /// The switches as the last part of `--help`.

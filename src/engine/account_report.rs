@@ -216,11 +216,10 @@ fn snapshot_shrank<V: Vendor>(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
     Verdict::stalled(
         "SnapshotShrank",
         format!(
-            "account {key}: of {} recorded objects {} are missing and {} are others {cause} ({}{}); nothing is written \
-             until they are back. If that is right, accept it: kubectl annotate -n {} {}/{} --overwrite {ACCEPT_SNAPSHOT_ANNOTATION}={}",
-            shrunk.recorded,
-            shrunk.missing.len(),
-            shrunk.differing.len(),
+            "account {key}: of {} {} {cause} ({}{}); nothing is written until that is made good. If it is right, accept it: kubectl \
+             annotate -n {} {}/{} --overwrite {ACCEPT_SNAPSHOT_ANNOTATION}={}",
+            counted(shrunk.recorded, "recorded object", "recorded objects"),
+            losses(shrunk),
             names.join(", "),
             if shrunk.missing.len() + shrunk.differing.len() > names.len() { ", …" } else { "" },
             key.namespace,
@@ -229,6 +228,18 @@ fn snapshot_shrank<V: Vendor>(key: &ObjectKey, shrunk: &Shrunk) -> Verdict {
             shrunk.hash
         ),
     )
+}
+
+/// `3 are missing and 1 differs`.
+fn losses(shrunk: &Shrunk) -> String {
+    let missing = (shrunk.missing.len(), "is missing", "are missing");
+    let differing = (shrunk.differing.len(), "differs", "differ");
+    let present = [missing, differing].into_iter().filter(|(number, ..)| *number > 0);
+    present.map(|(number, one, several)| counted(number, one, several)).collect::<Vec<_>>().join(" and ")
+}
+
+fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 fn count(number: usize) -> i64 {
@@ -245,16 +256,32 @@ mod tests {
     use super::super::toy::Toy;
     use super::*;
 
-    #[test]
-    fn the_command_that_accepts_a_loss_can_be_pasted() {
+    fn shrank(recorded: usize, missing: &[&str], differing: &[&str]) -> String {
+        let identities = |names: &[&str]| names.iter().map(|name| Identity::from(*name)).collect();
         let shrunk = Shrunk {
-            missing: ["a", "b", "c"].map(Identity::from).into(),
-            differing: std::collections::BTreeSet::new(),
-            recorded: 3,
-            credential_replaced: false,
+            missing: identities(missing),
+            differing: identities(differing),
+            recorded,
+            credential_replaced: !differing.is_empty(),
             hash: "0123".into(),
         };
-        let said = snapshot_shrank::<Toy>(&ObjectKey::new("iot", "default"), &shrunk).message;
+        snapshot_shrank::<Toy>(&ObjectKey::new("iot", "default"), &shrunk).message
+    }
+
+    #[test]
+    fn one_is_told_otherwise_than_several_and_none_not_at_all() {
+        for (said, words) in [
+            (shrank(4, &["a", "b", "c"], &[]), "of 4 recorded objects 3 are missing all at once (a, b, c);"),
+            (shrank(1, &[], &["a"]), "of 1 recorded object 1 differs since the credential was replaced (a);"),
+            (shrank(9, &["a"], &["b", "c"]), "of 9 recorded objects 1 is missing and 2 differ since the"),
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_command_that_accepts_a_loss_can_be_pasted() {
+        let said = shrank(3, &["a", "b", "c"], &[]);
         let command = "kubectl annotate -n iot toyaccounts/default --overwrite connector-operator.io/accept-snapshot=0123";
         assert!(said.ends_with(command), "{said}");
     }

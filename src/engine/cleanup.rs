@@ -32,6 +32,9 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if own.is_nothing() {
         return release(pass, "Deleted", "nothing had been created at the vendor".into()).await;
     }
+    if is_account_awaited(pass) {
+        return Ok(());
+    }
     let view = match account(pass) {
         Ok(view) => view,
         Err(verdict) => {
@@ -40,6 +43,10 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
             return Ok(());
         }
     };
+    if view.reflector.snapshot().lists() == 0 {
+        // Nothing is known of the vendor yet; the first list wakes it.
+        return Ok(());
+    }
     let Some(entry) = own.find::<V>(&view) else { return confirm_absence(pass, &view, &own).await };
     let identity = entry.item.identity();
     if let Some(holder) = other_holder(pass, &view, &identity) {
@@ -103,6 +110,13 @@ fn leave_it<V: Vendor>(pass: &Pass<'_, V>) -> Option<&'static str> {
         return Some("spec.suspend is set");
     }
     (spec.deletion_policy() == DeletionPolicy::Orphan).then_some("deletionPolicy is Orphan")
+}
+
+/// Whether the account is there and has had no pass since our start. It wakes its connectors then, so nothing is said meanwhile.
+fn is_account_awaited<V: Vendor>(pass: &Pass<'_, V>) -> bool {
+    let state = pass.context.state();
+    let account = state.account_of(pass.key);
+    account.is_some_and(|key| state.accounts.get(key).is_some() && !state.settled.contains(key))
 }
 
 /// The account, as far as a delete needs it: one that is gone or unreadable still has its last credential in memory.

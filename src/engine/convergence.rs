@@ -3,7 +3,9 @@
 //! Such a field belongs to somebody else: to a vendor that normalises, or to a second cluster that manages the same object. Writing
 //! it for ever would only be noise, so after three lists in a row that each came after our write and still differ, it is left alone.
 
+use super::report::planned;
 use super::vendor::Change;
+use crate::api::PlannedChange;
 use std::collections::BTreeMap;
 
 /// How many lists after our own writes have to disagree.
@@ -24,9 +26,16 @@ struct Attempt {
 #[derive(Debug, Default)]
 pub struct Convergence {
     attempts: BTreeMap<&'static str, Attempt>,
+    /// What the process before this one wrote in vain, as it stands in the status.
+    inherited: Vec<PlannedChange>,
 }
 
 impl Convergence {
+    /// Takes over what the status says was written in vain before this process started.
+    pub fn inheriting(stuck: &[PlannedChange]) -> Self {
+        Self { inherited: stuck.to_vec(), ..Self::default() }
+    }
+
     /// Notes that `changes` were written when `lists` complete lists had come.
     pub fn wrote(&mut self, changes: &[Change], lists: u64) {
         for change in changes {
@@ -47,6 +56,9 @@ impl Convergence {
 
     /// Compares what list number `list` shows with what was written. 0 is no list but our own write's echo.
     pub fn saw(&mut self, changes: &[Change], list: u64) {
+        if list > 0 {
+            self.inherited.retain(|stuck| changes.iter().any(|change| is_about(stuck, change)));
+        }
         self.attempts.retain(|field, attempt| {
             if list <= attempt.written_after {
                 return true;
@@ -62,15 +74,20 @@ impl Convergence {
 
     /// Whether that change has been written in vain often enough.
     pub fn is_stuck(&self, change: &Change) -> bool {
-        self.attempts
-            .get(change.field)
-            .is_some_and(|attempt| attempt.value == change.to && attempt.disagreed >= PATIENCE)
+        let in_vain = |attempt: &Attempt| attempt.value == change.to && attempt.disagreed >= PATIENCE;
+        self.attempts.get(change.field).is_some_and(in_vain)
+            || self.inherited.iter().any(|stuck| is_about(stuck, change))
     }
 
     /// Whether a write still has to be confirmed by a list.
     pub fn awaits_list(&self) -> bool {
         self.attempts.values().any(|attempt| attempt.pending)
     }
+}
+
+/// Whether it is the same field that was to become the same. What the vendor makes of it may be another thing each time.
+fn is_about(stuck: &PlannedChange, change: &Change) -> bool {
+    planned(std::slice::from_ref(change)).iter().any(|one| (&one.field, &one.to) == (&stuck.field, &stuck.to))
 }
 
 #[cfg(test)]
@@ -117,5 +134,18 @@ mod tests {
         convergence.wrote(std::slice::from_ref(&change), 3);
         convergence.saw(std::slice::from_ref(&change), 4);
         assert!(!convergence.is_stuck(&change));
+    }
+
+    #[test]
+    fn what_was_stuck_before_a_restart_stays_so_until_a_list_agrees() {
+        let stuck = [port("8883"), Change::of_secret("options.key")];
+        let mut convergence = Convergence::inheriting(&planned(&stuck));
+        assert!(stuck.iter().all(|change| convergence.is_stuck(change)));
+        assert!(!convergence.is_stuck(&port("1883")), "another value has not been tried");
+        convergence.saw(&[], 0);
+        assert!(convergence.is_stuck(&stuck[0]), "an echo is no list");
+        convergence.saw(&stuck[..1], 1);
+        assert!(convergence.is_stuck(&stuck[0]));
+        assert!(!convergence.is_stuck(&stuck[1]), "the list agreed on it");
     }
 }

@@ -29,6 +29,8 @@ pub struct Account<V: Vendor> {
 pub enum NoAccount {
     /// It will be known soon, and wakes the connector then: nothing is said meanwhile.
     Soon,
+    /// It does not exist. Say this, once it had the time to come.
+    Missing(Verdict),
     /// Say this.
     Say(Verdict),
 }
@@ -41,7 +43,7 @@ pub fn account<V: Vendor>(
 ) -> Result<Account<V>, NoAccount> {
     let key = account_key(spec, object.namespace());
     let Some(account) = state.accounts.get(&key) else {
-        return Err(NoAccount::Say(Verdict::dependency(
+        return Err(NoAccount::Missing(Verdict::dependency(
             "False",
             "AccountNotFound",
             format!(

@@ -14,16 +14,18 @@ use super::plan::{Bond, Facts, Plan, Waiting, plan};
 use super::queue::Next;
 use super::report::{secrets_in_sync, secrets_status};
 use super::run::Outcome;
-use super::secret_facts::SecretFacts;
+use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
 use super::vendor::{Vendor, Withheld};
-use crate::api::{AdoptionPolicy, ConnectorSpec};
+use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long an account may be missing before that is said: what is applied together is heard of on watches of their own.
+const ACCOUNT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a key and a certificate may disagree before that is no passing state.
 const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -64,8 +66,11 @@ impl<V: Vendor> Pass<'_, V> {
         let account = match found {
             Ok(account) => account,
             Err(NoAccount::Soon) => return Ok(()),
+            Err(NoAccount::Missing(_)) if self.account_may_come() => return Ok(()),
+            Err(NoAccount::Missing(verdict)) => return self.say(verdict).await,
             Err(NoAccount::Say(verdict)) => return self.say(verdict).await,
         };
+        self.memory(|memory| memory.account_missed_since = None);
         if let Some(verdict) = self.scope_changed(&account.view.scope) {
             return self.say(verdict).await;
         }
@@ -86,6 +91,17 @@ impl<V: Vendor> Pass<'_, V> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether its account is missed so newly that it may be on its way.
+    fn account_may_come(&mut self) -> bool {
+        let since = self.memory(|memory| *memory.account_missed_since.get_or_insert_with(Instant::now));
+        let left = ACCOUNT_PATIENCE.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        self.outcome.next = Next::After(left);
+        true
     }
 
     /// The recorded identity is only valid where it was recorded.
@@ -165,13 +181,33 @@ impl<V: Vendor> Pass<'_, V> {
             self.object.requested_at().unwrap_or(""),
             fingerprints.join(" ")
         );
+        let stuck = self.stuck_before(secrets);
         self.memory(|memory| {
             if memory.basis != basis {
+                let is_first = memory.basis.is_empty();
                 memory.basis = basis;
                 memory.refused = None;
-                memory.convergence = Convergence::default();
+                memory.convergence =
+                    if is_first { Convergence::inheriting(stuck) } else { Convergence::default() };
             }
         });
+    }
+
+    /// What the status says was written in vain, where nothing has changed since that starts afresh.
+    fn stuck_before(&self, secrets: &SecretFacts) -> &[PlannedChange] {
+        let status = &self.object.status;
+        let is_stalled = status.conditions.iter().any(|condition| {
+            condition.type_ == "Stalled"
+                && condition.reason == "NotConverging"
+                && condition.observed_generation == Some(self.object.generation())
+        });
+        let is_forced = self.object.forced_pass(status.last_handled_reconcile_at.as_deref()).is_some();
+        let is_sent = |(field, declared): (&&str, &Declared)| {
+            let recorded = secrets.recorded.get(*field).and_then(|recorded| recorded.fingerprint.as_ref());
+            recorded == Some(&declared.fingerprint)
+        };
+        let still = is_stalled && !is_forced && secrets.declared.iter().all(is_sent);
+        if still { &status.planned_changes } else { &[] }
     }
 
     async fn mismatch(&mut self, reason: &'static str, message: String) -> Result<(), WriteError> {

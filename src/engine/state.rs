@@ -103,6 +103,8 @@ pub struct Memory {
     pub refused: Option<(Instant, Verdict)>,
     /// What was written in vain.
     pub convergence: Convergence,
+    /// Since when its account is missed.
+    pub account_missed_since: Option<Instant>,
     /// Since when key and certificate do not match.
     pub mismatch_since: Option<Instant>,
     /// Since when it waits for something to register, or for the vendor to be done with it.

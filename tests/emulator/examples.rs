@@ -3,7 +3,7 @@
 use connector_operator::emulator::Configuration;
 use serde_json::{Value, json};
 
-use crate::support::{SUPPLIER, Vendor};
+use crate::support::{SUPPLIER, Vendor, credential};
 
 fn examples() -> Value {
     serde_json::from_str(include_str!("fixtures/onomondo.examples.json")).unwrap()
@@ -12,7 +12,7 @@ fn examples() -> Value {
 /// The documentation's own account: its token, in the scheme that it prints.
 fn documented() -> Vendor {
     let vendor = Vendor::configured(Configuration {
-        api_keys: vec![("YOUR_SECRET_TOKEN".to_owned(), "documented".to_owned())],
+        credentials: vec![credential("onomondo", "YOUR_SECRET_TOKEN", "documented")],
         switches: vec![("onomondo.authorization-scheme".to_owned(), "bearer".to_owned())],
         ..Configuration::default()
     });

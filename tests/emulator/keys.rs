@@ -3,13 +3,13 @@
 use connector_operator::emulator::Configuration;
 use serde_json::{Value, json};
 
-use crate::support::{SUPPLIER, Vendor, https};
+use crate::support::{SUPPLIER, Vendor, credential, https};
 
 #[tokio::test]
 async fn a_key_reaches_its_own_organisation_and_no_other() {
     let keys = [("first-key", "first"), ("second-key", "second")];
-    let api_keys = keys.map(|(key, organisation)| (key.to_owned(), organisation.to_owned())).to_vec();
-    let vendor = Vendor::configured(Configuration { api_keys, ..Configuration::default() });
+    let credentials = keys.map(|(key, organisation)| credential("onomondo", key, organisation)).to_vec();
+    let vendor = Vendor::configured(Configuration { credentials, ..Configuration::default() });
     let (first, second) = (vendor.with_authorization("first-key"), vendor.with_authorization("second-key"));
     first.has(https("abc")).await;
     assert_eq!(second.names().await, Vec::<String>::new());

@@ -99,8 +99,8 @@ async fn its_flags_reach_the_vendor() {
     let connectors = json!({ "onomondo": { "organisations": { "acme": { "connectors": [connector()] } } } });
     std::fs::write(&state, connectors.to_string()).unwrap();
     let process = Process::start(&[
-        "--api-key",
-        "emulator-key=acme",
+        "--credential",
+        "onomondo:emulator-key=acme",
         "--switch",
         "onomondo.identifiers=everywhere",
         "--switch",
@@ -125,6 +125,20 @@ fn its_help_names_every_switch_and_what_each_answer_means() {
         for answer in state.answers.keys().filter(|answer| !answer.contains('–')) {
             assert!(help.contains(&format!("{answer}: ")), "{name}={answer} is missing in\n{help}");
         }
+    }
+}
+
+#[test]
+fn a_credential_for_nobody_ends_it_with_what_there_is() {
+    for (flag, reason) in
+        [("nobody:a=b", "onomondo"), ("key=b", "there is no :"), ("onomondo:key", "there is no =")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_vendor-emulator"))
+            .args(["--credential", flag])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(reason), "{flag}: {told}");
     }
 }
 

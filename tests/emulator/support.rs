@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use connector_operator::emulator::{
-    Clock, Configuration, ConnectionCut, DEFAULT_API_KEY, Emulator, InProcess,
+    Clock, Configuration, ConnectionCut, Credential, DEFAULT_API_KEY, Emulator, InProcess,
 };
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -165,6 +165,11 @@ impl Answer {
     pub(crate) fn error(&self) -> &str {
         self.body["error"].as_str().unwrap_or_default()
     }
+}
+
+/// A credential that a vendor accepts.
+pub(crate) fn credential(vendor: &str, text: &str, organisation: &str) -> Credential {
+    Credential { vendor: vendor.to_owned(), text: text.to_owned(), organisation: organisation.to_owned() }
 }
 
 /// A TLS connector with a key and a certificate.

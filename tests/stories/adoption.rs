@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::looking::set;
+use crate::plant::{ACCOUNT, DELETE, PATCH, PLANT_A, TLS, tls_options};
 use crate::support::story::Story;
 
-const A: &str = "OnomondoConnector/plant-a";
 const HTTPS: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
@@ -13,18 +12,6 @@ spec:
   type: https
   https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
   passthrough: [{protocol: icmp}]
-";
-const TLS: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: tls
-  tls:
-    host: 10.0.0.1
-    port: 443
-    serverName: one.example.com
-    keySecretRef: {name: client}
-    certSecretRef: {name: client}
 ";
 
 fn identical() -> Value {
@@ -49,7 +36,7 @@ async fn found(name: &str, connector: &Value) -> Story {
     let mut story = Story::begin(name).await;
     story.vendor.put_connector("plant-a", connector).await;
     story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
+    story.ready(ACCOUNT).await;
     story
 }
 
@@ -57,21 +44,19 @@ async fn found(name: &str, connector: &Value) -> Story {
 async fn what_is_as_declared_is_taken_over_silently() {
     let story = found("adoption", &identical()).await;
     story.apply(HTTPS).await;
-    let seen = story.ready(A).await;
+    let seen = story.ready(PLANT_A).await;
 
-    let note = story.told(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {PLANT_A}")).await;
     assert_eq!(note, "plant-a was there and is as declared; it is managed from now on");
     assert_eq!(seen["status"]["remote"]["name"], "plant-a");
-    assert_eq!(story.vendor_writes().await, [""; 0]);
-    let writes = ["patch onomondoconnectors/plant-a", "apply onomondoconnectors/plant-a/status"];
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
+    story.cost(&[], &[(PLANT_A, "patch, status")]).await;
 
     // From now on it is ours: an edit is sent, and the delete too.
-    story.edit(A, "spec: {https: {shouldReturnBody: false}}").await;
-    story.ready(A).await;
-    story.delete(A).await;
-    story.gone(A).await;
-    assert_eq!(story.vendor_writes().await, ["PATCH /connectors/plant-a", "DELETE /connectors/plant-a"]);
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.ready(PLANT_A).await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    story.cost(&[PATCH, DELETE], &[(PLANT_A, "patch, status ×2, patch")]).await;
     story.end().await;
 }
 
@@ -79,23 +64,22 @@ async fn what_is_as_declared_is_taken_over_silently() {
 async fn what_differs_is_a_conflict_that_shows_the_difference() {
     let story = found("adoption-different", &different()).await;
     story.apply(HTTPS).await;
-    let seen = story.becomes(A, "Stalled", "True/Conflict").await;
+    let seen = story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
 
-    assert_eq!(story.condition(A, "Ready").await, "False/Conflict");
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "False/Conflict");
     let message = "plant-a: plant-a already exists at the vendor and it differs (options.host: https://other.example.com → \
                    https://ingest.example.com/v1); set adoptionPolicy: Always to take it over and change it, or choose another name";
-    assert_eq!(story.message(A, "Ready").await, message);
+    assert_eq!(story.message(PLANT_A, "Ready").await, message);
     let change = json!([{"field": "options.host", "from": "https://other.example.com", "to": "https://ingest.example.com/v1"}]);
     assert_eq!(seen["status"]["plannedChanges"], change);
     assert_eq!(seen["status"]["scope"], json!(null), "what is shown is not held");
-    let status = "apply onomondoconnectors/plant-a/status";
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, [status]);
+    story.cost(&[], &[(PLANT_A, "status")]).await;
 
     // When the owner makes it equal, it is taken over.
     story.vendor.change_connector("plant-a", &identical()).await;
     story.look_again().await;
-    story.ready(A).await;
-    assert_eq!(story.vendor_writes().await, [""; 0]);
+    story.ready(PLANT_A).await;
+    story.cost(&[], &[(PLANT_A, "status, patch, status")]).await;
     story.end().await;
 }
 
@@ -103,11 +87,11 @@ async fn what_differs_is_a_conflict_that_shows_the_difference() {
 async fn a_conflict_leaves_the_vendor_alone_when_it_is_deleted() {
     let story = found("adoption-deleted", &different()).await;
     story.apply(HTTPS).await;
-    story.becomes(A, "Stalled", "True/Conflict").await;
-    story.delete(A).await;
-    story.gone(A).await;
-    assert_eq!(story.vendor_writes().await, [""; 0]);
+    story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
     assert!(story.vendor.connector("plant-a").await.is_some());
+    story.cost(&[], &[(PLANT_A, "status")]).await;
     story.end().await;
 }
 
@@ -115,13 +99,14 @@ async fn a_conflict_leaves_the_vendor_alone_when_it_is_deleted() {
 async fn always_takes_it_over_and_changes_it() {
     let story = found("adoption-always", &different()).await;
     story.apply(&format!("{HTTPS}  adoptionPolicy: Always\n")).await;
-    story.ready(A).await;
+    story.ready(PLANT_A).await;
 
     let options = json!({"host": "https://ingest.example.com/v1", "shouldReturnBody": true});
-    let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
+    let patch = (PATCH.to_owned(), json!({"options": options}));
     assert_eq!(story.sent_since(0).await, [patch]);
-    let note = story.told(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {PLANT_A}")).await;
     assert_eq!(note, "plant-a was there and is managed from now on; changed: options.host");
+    story.cost(&[PATCH], &[(PLANT_A, "patch, status")]).await;
     story.end().await;
 }
 
@@ -129,14 +114,14 @@ async fn always_takes_it_over_and_changes_it() {
 async fn never_refuses_even_what_is_identical() {
     let story = found("adoption-never", &identical()).await;
     story.apply(&format!("{HTTPS}  adoptionPolicy: Never\n")).await;
-    story.becomes(A, "Stalled", "True/Conflict").await;
+    story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
     let message = "plant-a: plant-a already exists at the vendor and it is identical; set adoptionPolicy: IfIdentical or Always to \
                    take it over, or choose another name";
-    assert_eq!(story.message(A, "Ready").await, message);
+    assert_eq!(story.message(PLANT_A, "Ready").await, message);
 
-    story.edit(A, "spec: {adoptionPolicy: IfIdentical}").await;
-    story.ready(A).await;
-    assert_eq!(story.vendor_writes().await, [""; 0]);
+    story.edit(PLANT_A, "spec: {adoptionPolicy: IfIdentical}").await;
+    story.ready(PLANT_A).await;
+    story.cost(&[], &[(PLANT_A, "status, patch, status")]).await;
     story.end().await;
 }
 
@@ -150,23 +135,20 @@ async fn a_declared_secret_cannot_be_compared_and_counts_as_a_difference() {
     let mut story = found("adoption-secret", &there).await;
     let identity = story.tls_secret("client").await;
     story.apply(TLS).await;
-    story.becomes(A, "Stalled", "True/Conflict").await;
+    story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
     let message = "plant-a: plant-a already exists at the vendor and it differs (options.cert: changed; options.key: changed); set \
                    adoptionPolicy: Always to take it over and change it, or choose another name";
-    assert_eq!(story.message(A, "Ready").await, message);
-    assert_eq!(story.vendor_writes().await, [""; 0]);
+    assert_eq!(story.message(PLANT_A, "Ready").await, message);
+    story.cost(&[], &[(PLANT_A, "status")]).await;
 
-    story.edit(A, "spec: {adoptionPolicy: Always}").await;
-    story.ready(A).await;
-    let options = json!({
-        "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
-        "key": set(&identity.key), "cert": set(&identity.certificate),
-    });
-    let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
+    story.edit(PLANT_A, "spec: {adoptionPolicy: Always}").await;
+    story.ready(PLANT_A).await;
+    let patch = (PATCH.to_owned(), json!({"options": tls_options(&identity)}));
     assert_eq!(story.sent_since(0).await, [patch]);
-    let note = story.told(&format!("Normal Adopted {A}")).await;
+    let note = story.told(&format!("Normal Adopted {PLANT_A}")).await;
     assert_eq!(note, "plant-a was there and is managed from now on; changed: options.cert, options.key");
     story.look_again().await;
-    assert_eq!(story.vendor_writes().await, ["PATCH /connectors/plant-a"], "they are sent once");
+    // They are sent once.
+    story.cost(&[PATCH], &[(PLANT_A, "status, patch, status")]).await;
     story.end().await;
 }

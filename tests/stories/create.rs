@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::plant::{ACCOUNT, DELETE, LIST, PLANT_A, POST};
 use crate::support::story::Story;
 
-const PLANT_A: &str = "
+const MANIFEST: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
@@ -16,28 +17,27 @@ spec:
 async fn a_connector_is_created_once_and_deleted_once() {
     let mut story = Story::begin("create").await;
     story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
+    story.ready(ACCOUNT).await;
+    story.cost(&[LIST], &[(ACCOUNT, "status")]).await;
 
-    story.apply(PLANT_A).await;
-    let plant_a = story.ready("OnomondoConnector/plant-a").await;
+    story.apply(MANIFEST).await;
+    let plant_a = story.ready(PLANT_A).await;
 
     assert_eq!(plant_a["status"]["remote"]["name"], "plant-a");
-    assert_eq!(story.condition("OnomondoConnector/plant-a", "Ready").await, "True/Succeeded");
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
     let at_the_vendor = story.vendor.connector("plant-a").await.expect("it exists at the vendor");
     assert_eq!(
         at_the_vendor["options"],
         json!({"host": "https://ingest.example.com/v1", "shouldReturnBody": true})
     );
-    let in_its_life = ["patch onomondoconnectors/plant-a", "apply onomondoconnectors/plant-a/status"];
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, in_its_life);
+    // A list after the write confirms it, and the account tells of one object more.
+    story.the_last_write_is_listed().await;
+    let once = [(ACCOUNT, "status, patch, status"), (PLANT_A, "patch, status")];
+    story.cost(&[LIST, POST, LIST], &once).await;
 
-    story.delete("OnomondoConnector/plant-a").await;
-    story.gone("OnomondoConnector/plant-a").await;
-
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", "DELETE /connectors/plant-a"]);
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
     assert_eq!(story.vendor.connector("plant-a").await, None);
-    let and_its_end = [in_its_life[0], in_its_life[1], "patch onomondoconnectors/plant-a"];
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, and_its_end);
+    story.cost(&[POST, DELETE], &[(PLANT_A, "patch, status, patch")]).await;
     story.end().await;
 }

@@ -2,37 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::looking::set;
+use crate::plant::{PATCH, PLANT_A, POST, TLS, in_sync_with_secret, tls_options};
 use crate::support::story::Story;
-
-const A: &str = "OnomondoConnector/plant-a";
-const PATCH: &str = "PATCH /connectors/plant-a";
-const TLS: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: tls
-  tls:
-    host: 10.0.0.1
-    port: 443
-    serverName: one.example.com
-    keySecretRef: {name: client}
-    certSecretRef: {name: client}
-";
 
 /// A Ready TLS connector whose key and certificate the operator has sent, and the PATCH that puts it right.
 async fn in_sync(name: &str, more: &str) -> (Story, Value) {
-    let mut story = Story::begin(name).await;
-    let identity = story.tls_secret("client").await;
-    story.onomondo_account("").await;
-    story.apply(&format!("{TLS}{more}")).await;
-    story.ready(A).await;
-    story.the_last_write_is_listed().await;
-    let options = json!({
-        "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
-        "key": set(&identity.key), "cert": set(&identity.certificate),
-    });
-    (story, json!({"options": options}))
+    let (story, identity) = in_sync_with_secret(name, &format!("{TLS}{more}")).await;
+    (story, json!({"options": tls_options(&identity)}))
 }
 
 #[tokio::test]
@@ -44,22 +20,20 @@ async fn a_changed_option_is_put_right_and_named() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {PLANT_A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.port: 8883 → 443");
     let series = r#"connector_operator_drift_corrected_total{vendor="onomondo",field="options.port"}"#;
     assert_eq!(story.operator().metric(series).await, Some(1.0));
-    assert_eq!(story.condition(A, "Ready").await, "True/Succeeded");
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
     story.look_again().await;
-    assert_eq!(story.sent_since(newest).await.len(), 1, "once is enough");
+    // Once is enough.
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn what_the_spec_does_not_manage_is_left_as_it_is() {
     let (story, _) = in_sync("drift-unmanaged", "").await;
-    let (newest, writes) =
-        (story.vendor.newest().await, story.kubernetes_writes_to("onomondoconnectors/plant-a").await);
-
     let change = json!({
         "passthrough": [{"protocol": "icmp"}],
         "tags": ["a5023f47-1db8-425e-b664-dc0b8921f644"],
@@ -68,9 +42,8 @@ async fn what_the_spec_does_not_manage_is_left_as_it_is() {
     story.vendor.change_connector("plant-a", &change).await;
     story.look_again().await;
 
-    assert_eq!(story.sent_since(newest).await, []);
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
-    assert_eq!(story.condition(A, "Ready").await, "True/Succeeded");
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
+    story.cost(&[POST], &[(PLANT_A, "patch, status")]).await;
     story.end().await;
 }
 
@@ -84,15 +57,16 @@ async fn a_secret_that_was_overwritten_at_the_vendor_is_sent_again() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {PLANT_A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.key: changed");
     let at_the_vendor = story.vendor.connector("plant-a").await.expect("it is there");
-    let seen = story.get(A).await;
+    let seen = story.get(PLANT_A).await;
     let shown = &seen["status"]["secrets"]["key"]["lastUpdatedAt"];
     assert_eq!(*shown, at_the_vendor["meta"]["key"]["last_updated_at"], "our own write's time is recorded");
-    assert_eq!(story.condition(A, "SecretsInSync").await, "True/InSync");
+    assert_eq!(story.condition(PLANT_A, "SecretsInSync").await, "True/InSync");
     story.look_again().await;
-    assert_eq!(story.sent_since(newest).await.len(), 1, "once is enough");
+    // Once is enough.
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
 
@@ -106,9 +80,10 @@ async fn a_secret_that_was_cleared_at_the_vendor_is_sent_again() {
     story.look_again().await;
 
     assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), expected)]);
-    let note = story.told(&format!("Normal DriftCorrected {A}")).await;
+    let note = story.told(&format!("Normal DriftCorrected {PLANT_A}")).await;
     assert_eq!(note, "plant-a had been changed at the vendor; put right: options.cert: changed");
-    assert_eq!(story.get(A).await["status"]["secrets"]["cert"]["isSet"], true);
+    assert_eq!(story.get(PLANT_A).await["status"]["secrets"]["cert"]["isSet"], true);
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
 
@@ -120,24 +95,21 @@ async fn with_report_a_changed_secret_is_only_told_of() {
     let moved = json!({"meta": {"key": {"last_updated_at": "now"}}});
     story.vendor.change_connector("plant-a", &moved).await;
     story.look_again().await;
-
-    assert_eq!(story.sent_since(newest).await, []);
-    story.becomes(A, "SecretsInSync", "False/Different").await;
+    story.becomes(PLANT_A, "SecretsInSync", "False/Different").await;
     let message = "not what is declared at the vendor: options.key";
-    assert_eq!(story.message(A, "SecretsInSync").await, message);
-    assert_eq!(story.condition(A, "Ready").await, "True/Succeeded");
+    assert_eq!(story.message(PLANT_A, "SecretsInSync").await, message);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
+    story.cost(&[POST], &[(PLANT_A, "patch, status ×2")]).await;
 
     // It is still told of after a restart, and a new value of the Secret is sent as ever.
     story.operator().terminate().await;
     story.operator().restart().await;
     story.lists_come(usize::from(story.lists().await.is_empty())).await;
-    assert_eq!(story.condition(A, "SecretsInSync").await, "False/Different");
+    assert_eq!(story.condition(PLANT_A, "SecretsInSync").await, "False/Different");
     let identity = story.tls_secret("client").await;
-    story.becomes(A, "SecretsInSync", "True/InSync").await;
-    let options = json!({
-        "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
-        "key": set(&identity.key), "cert": set(&identity.certificate),
-    });
-    assert_eq!(story.sent_since(newest).await, [(PATCH.to_owned(), json!({"options": options}))]);
+    story.becomes(PLANT_A, "SecretsInSync", "True/InSync").await;
+    let patch = (PATCH.to_owned(), json!({"options": tls_options(&identity)}));
+    assert_eq!(story.sent_since(newest).await, [patch]);
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×3")]).await;
     story.end().await;
 }

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod adoption;
 mod canaries;
 mod certificate;
@@ -27,6 +28,7 @@ mod observe;
 mod open_questions;
 mod outage;
 mod plan;
+mod plant;
 mod quiet;
 mod refused;
 mod removed;

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::story::Story;
+use crate::plant::{HTTPS, PATCH, PLANT_A, POST, in_sync, with_account};
 
-const A: &str = "OnomondoConnector/plant-a";
 const OBSERVED: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
@@ -21,17 +20,16 @@ fn there(host: &str) -> Value {
 
 #[tokio::test]
 async fn what_comes_changes_and_goes_is_reported_and_nothing_is_sent() {
-    let mut story = Story::begin("observe").await;
-    story.onomondo_account("").await;
+    let story = with_account("observe").await;
     story.apply(OBSERVED).await;
-    story.becomes(A, "Ready", "False/RemoteNotFound").await;
-    assert_eq!(story.message(A, "Ready").await, "plant-a does not exist at the vendor");
-    assert_eq!(story.condition(A, "Stalled").await, "-");
+    story.becomes(PLANT_A, "Ready", "False/RemoteNotFound").await;
+    assert_eq!(story.message(PLANT_A, "Ready").await, "plant-a does not exist at the vendor");
+    assert_eq!(story.condition(PLANT_A, "Stalled").await, "-");
 
     story.vendor.put_connector("plant-a", &there("https://ingest.example.com/v1")).await;
     story.look_again().await;
-    let seen = story.becomes(A, "Ready", "True/Observed").await;
-    assert_eq!(story.message(A, "Ready").await, "plant-a exists and is as declared");
+    let seen = story.becomes(PLANT_A, "Ready", "True/Observed").await;
+    assert_eq!(story.message(PLANT_A, "Ready").await, "plant-a exists and is as declared");
     assert_eq!(seen["status"]["remote"], json!({"name": "plant-a", "type": "https"}));
     assert_eq!(seen["status"]["scope"], json!(null), "what is observed is not held");
 
@@ -39,63 +37,58 @@ async fn what_comes_changes_and_goes_is_reported_and_nothing_is_sent() {
     story.look_again().await;
     let message =
         "plant-a exists and differs: options.host: https://other.example.com → https://ingest.example.com/v1";
-    assert_eq!(story.message(A, "Ready").await, message);
-    assert_eq!(story.condition(A, "Ready").await, "True/Observed");
+    assert_eq!(story.message(PLANT_A, "Ready").await, message);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Observed");
 
     story.vendor.remove_connector("plant-a").await;
     story.look_again().await;
-    let seen = story.becomes(A, "Ready", "False/RemoteNotFound").await;
+    let seen = story.becomes(PLANT_A, "Ready", "False/RemoteNotFound").await;
     assert_eq!(seen["status"]["remote"], json!(null));
 
-    let status = "apply onomondoconnectors/plant-a/status";
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, [status; 4]);
-    story.delete(A).await;
-    story.gone(A).await;
-    assert_eq!(story.vendor_writes().await, [""; 0]);
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    story.cost(&[], &[(PLANT_A, "status ×4")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_managed_connector_is_let_go_to_be_observed_and_taken_back() {
-    let mut story = Story::begin("observe-and-back").await;
-    story.onomondo_account("").await;
+    let story = with_account("observe-and-back").await;
     story.apply(OBSERVED).await;
-    story.becomes(A, "Ready", "False/RemoteNotFound").await;
-    story.edit(A, "spec: {managementPolicy: Manage}").await;
-    story.ready(A).await;
+    story.becomes(PLANT_A, "Ready", "False/RemoteNotFound").await;
+    story.edit(PLANT_A, "spec: {managementPolicy: Manage}").await;
+    story.ready(PLANT_A).await;
     let newest = story.vendor.newest().await;
 
-    story.edit(A, "spec: {managementPolicy: Observe, https: {host: 'https://two.example.com'}}").await;
-    let seen = story.becomes(A, "Ready", "True/Observed").await;
+    story.edit(PLANT_A, "spec: {managementPolicy: Observe, https: {host: 'https://two.example.com'}}").await;
+    let seen = story.becomes(PLANT_A, "Ready", "True/Observed").await;
     assert_eq!(seen["metadata"]["finalizers"], json!(null), "there is nothing to do at its end");
     assert_eq!(story.sent_since(newest).await, []);
 
-    story.edit(A, "spec: {managementPolicy: Manage}").await;
-    let seen = story.ready(A).await;
+    story.edit(PLANT_A, "spec: {managementPolicy: Manage}").await;
+    let seen = story.ready(PLANT_A).await;
     assert_eq!(seen["metadata"]["finalizers"], json!(["connector-operator.io/finalizer"]));
     let options = json!({"host": "https://two.example.com", "shouldReturnBody": false});
-    let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
+    let patch = (PATCH.to_owned(), json!({"options": options}));
     assert_eq!(story.sent_since(newest).await, [patch]);
+    let writes = "status, patch, status, patch, status, patch, status";
+    story.cost(&[POST, PATCH], &[(PLANT_A, writes)]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn deleting_what_was_managed_and_is_observed_leaves_it_at_the_vendor() {
-    let mut story = Story::begin("observe-deleted").await;
-    story.onomondo_account("").await;
-    story.apply(OBSERVED).await;
-    story.edit(A, "spec: {managementPolicy: Manage}").await;
-    story.ready(A).await;
+    let mut story = in_sync("observe-deleted", HTTPS).await;
     // Both at once: the finalizer is still there when the operator hears of the delete.
     story.operator().terminate().await;
-    story.edit(A, "spec: {managementPolicy: Observe}").await;
-    story.delete(A).await;
+    story.edit(PLANT_A, "spec: {managementPolicy: Observe}").await;
+    story.delete(PLANT_A).await;
     story.operator().restart().await;
-    story.gone(A).await;
+    story.gone(PLANT_A).await;
 
-    let note = story.told(&format!("Normal Orphaned {A}")).await;
+    let note = story.told(&format!("Normal Orphaned {PLANT_A}")).await;
     assert_eq!(note, "the object at the vendor was left as it is: managementPolicy is Observe");
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
     assert!(story.vendor.connector("plant-a").await.is_some());
+    story.cost(&[POST], &[(PLANT_A, "patch, status, patch")]).await;
     story.end().await;
 }

@@ -45,8 +45,8 @@ async fn nothing_is_written_and_when_they_are_back_all_is_well() {
     story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
     let message = story.message(ACCOUNT, "Ready").await;
     let expected = format!(
-        "account shrunk/default: of 4 recorded objects 3 are missing and 0 are others all at once (plant-a, plant-b, plant-c); \
-         nothing is written until they are back. If that is right, accept it: kubectl annotate -n shrunk onomondoaccounts/default --overwrite \
+        "account shrunk/default: of 4 recorded objects 3 are missing all at once (plant-a, plant-b, plant-c); nothing is written until \
+         that is made good. If it is right, accept it: kubectl annotate -n shrunk onomondoaccounts/default --overwrite \
          connector-operator.io/accept-snapshot={}",
         accepted_by(&message)
     );
@@ -155,8 +155,7 @@ async fn another_organisations_key_hides_even_a_single_one() {
     story.secret("onomondo", &[("apiKey", &theirs)]).await;
     story.becomes(ACCOUNT, "Stalled", "True/SnapshotShrank").await;
     let message = story.message(ACCOUNT, "Ready").await;
-    let cause =
-        "of 1 recorded objects 1 are missing and 0 are others since the credential was replaced (plant-a)";
+    let cause = "of 1 recorded object 1 is missing since the credential was replaced (plant-a)";
     assert!(message.contains(cause), "{message}");
     story.becomes("OnomondoConnector/plant-a", "Ready", "Unknown/AccountNotReady").await;
 

@@ -2,30 +2,17 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{HTTPS, PATCH, PLANT_A, POST, tls_options, with_account};
 use crate::support::looking::set;
-use crate::support::story::Story;
-
-const A: &str = "OnomondoConnector/plant-a";
 
 #[tokio::test]
 async fn a_connector_goes_through_all_types() {
-    let mut story = Story::begin("type-change").await;
+    let mut story = with_account("type-change").await;
     let identity = story.tls_secret("client").await;
     let connection = "HostName=hub;SharedAccessKey=only-the-hub-knows";
     story.secret("hub", &[("connectionString", connection)]).await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://ingest.example.com/v1'}
-",
-        )
-        .await;
-    let seen = story.ready(A).await;
+    story.apply(HTTPS).await;
+    let seen = story.ready(PLANT_A).await;
     assert_eq!(seen["status"]["remote"]["type"], "https");
     // An option of the old type that nobody knows does not go into the new one.
     story.vendor.change_connector("plant-a", &json!({"options": {"retries": 3}})).await;
@@ -39,14 +26,7 @@ spec:
                   defaultProtocol: udp, defaultPort: 4321}}";
     let to_https = "spec: {type: https, awsIotCore: null, https: {host: 'https://two.example.com'}}";
     let steps: [(&str, Value, &[&str]); 4] = [
-        (
-            to_tls,
-            json!({"type": "tls", "options": {
-                "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
-                "key": set(&identity.key), "cert": set(&identity.certificate),
-            }}),
-            &["ca", "cert", "key"],
-        ),
+        (to_tls, json!({"type": "tls", "options": tls_options(&identity)}), &["ca", "cert", "key"]),
         (
             to_azure,
             json!({"type": "microsoft_azure_iot", "options": {"connectionString": set(connection)}}),
@@ -68,17 +48,18 @@ spec:
     ];
     for (edit, expected, secrets) in steps {
         let newest = story.vendor.newest().await;
-        story.edit(A, edit).await;
-        let seen = story.ready(A).await;
+        story.edit(PLANT_A, edit).await;
+        let seen = story.ready(PLANT_A).await;
 
         assert_eq!(seen["status"]["remote"]["type"], expected["type"]);
         let sent = story.sent_since(newest).await;
-        assert_eq!(sent, [("PATCH /connectors/plant-a".to_owned(), expected)], "{edit}");
+        assert_eq!(sent, [(PATCH.to_owned(), expected)], "{edit}");
         let shown: Vec<String> = seen["status"]["secrets"]
             .as_object()
             .map(|all| all.keys().cloned().collect())
             .unwrap_or_default();
         assert_eq!(shown, secrets, "{edit}");
     }
+    story.cost(&[POST, PATCH, PATCH, PATCH, PATCH], &[(PLANT_A, "patch, status ×5")]).await;
     story.end().await;
 }

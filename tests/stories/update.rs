@@ -2,24 +2,27 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{
+    HTTPS, PATCH, PLANT_A, POST, TLS, in_sync, in_sync_with_secret, tls_options, with_account,
+};
 use crate::support::looking::set;
 use crate::support::story::Story;
 
-/// One edit of `OnomondoConnector/plant-a`, and the PATCH that it makes.
+/// One edit of `plant-a`, and the PATCH that it makes.
 type Edit = (&'static str, Value);
 
 /// Makes each edit in turn and holds the one PATCH that the vendor saw against what is expected.
 async fn each_edit_is_one_patch(story: &Story, edits: &[Edit]) {
     for (edit, expected) in edits {
         let newest = story.vendor.newest().await;
-        story.edit("OnomondoConnector/plant-a", edit).await;
-        let seen = story.ready("OnomondoConnector/plant-a").await;
+        story.edit(PLANT_A, edit).await;
+        let seen = story.ready(PLANT_A).await;
 
         let sent = story.sent_since(newest).await;
-        assert_eq!(sent, [("PATCH /connectors/plant-a".to_owned(), expected.clone())], "{edit}");
+        assert_eq!(sent, [(PATCH.to_owned(), expected.clone())], "{edit}");
         let message = "plant-a matches its spec";
-        assert_eq!(story.condition("OnomondoConnector/plant-a", "Ready").await, "True/Succeeded", "{edit}");
-        assert_eq!(story.message("OnomondoConnector/plant-a", "Ready").await, message, "{edit}");
+        assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded", "{edit}");
+        assert_eq!(story.message(PLANT_A, "Ready").await, message, "{edit}");
         assert_eq!(seen["status"]["plannedChanges"], Value::Null, "{edit}");
     }
 }
@@ -28,37 +31,26 @@ async fn each_edit_is_one_patch(story: &Story, edits: &[Edit]) {
 async fn no_edit_is_sent(story: &Story, edits: &[&str]) {
     for edit in edits {
         let newest = story.vendor.newest().await;
-        story.edit("OnomondoConnector/plant-a", edit).await;
-        story.ready("OnomondoConnector/plant-a").await;
+        story.edit(PLANT_A, edit).await;
+        story.ready(PLANT_A).await;
         assert_eq!(story.sent_since(newest).await, [], "{edit}");
     }
 }
 
+/// After the create, each edit costs one status, and those that the vendor has to hear of one PATCH.
+async fn costs(story: &Story, patches: usize, edits: usize) {
+    let sent = [&[POST][..], &vec![PATCH; patches]].concat();
+    story.cost(&sent, &[(PLANT_A, &format!("patch, status ×{}", 1 + edits))]).await;
+}
+
 #[tokio::test]
 async fn every_field_of_tls() {
-    let mut story = Story::begin("update-tls").await;
+    let mut story = with_account("update-tls").await;
     let identity = story.tls_secret("client").await;
     story.secret("server", &[("ca.crt", "-----BEGIN PUBLIC-----\nthe authority of the server")]).await;
     story.secret("another", &[("other", "-----BEGIN PUBLIC-----\nanother authority of the server")]).await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: tls
-  tls:
-    host: 10.0.0.1
-    port: 443
-    serverName: one.example.com
-    keySecretRef: {name: client}
-    certSecretRef: {name: client}
-    caSecretRef: {name: server}
-",
-        )
-        .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    story.apply(&format!("{TLS}    caSecretRef: {{name: server}}\n")).await;
+    story.ready(PLANT_A).await;
     let authority = set("-----BEGIN PUBLIC-----\nthe authority of the server");
     let (key, certificate) = (set(&identity.key), set(&identity.certificate));
     let options = |host: &str, port: u16, server_name: &str| {
@@ -80,25 +72,13 @@ spec:
         ("spec: {tls: {caSecretRef: {name: another, key: other}}}", with_another),
     ];
     each_edit_is_one_patch(&story, &edits).await;
+    costs(&story, edits.len(), edits.len()).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn every_field_of_https() {
-    let mut story = Story::begin("update-https").await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://one.example.com/v1'}
-",
-        )
-        .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    let story = in_sync("update-https", HTTPS).await;
     let options = |host: &str, body: bool| json!({"options": {"host": host, "shouldReturnBody": body}});
 
     let edits = [
@@ -107,6 +87,7 @@ spec:
         ("spec: {https: {shouldReturnBody: null}}", options("https://two.example.com/v1", false)),
     ];
     each_edit_is_one_patch(&story, &edits).await;
+    costs(&story, edits.len(), edits.len()).await;
     story.end().await;
 }
 
@@ -131,7 +112,7 @@ spec:
 ",
         )
         .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    story.ready(PLANT_A).await;
     let mut options = json!({
         "region": "eu-west-1", "role": "arn:aws:iam::123456789012:role/iot", "publishTopic": "up/{imsi}",
         "subscribeTopic": "down/{imsi}", "defaultProtocol": "udp", "defaultPort": 4321,
@@ -151,6 +132,7 @@ spec:
         ("spec: {awsIotCore: {defaultPort: 65535}}", then("defaultPort", json!(65535))),
     ];
     each_edit_is_one_patch(&story, &edits).await;
+    costs(&story, edits.len(), edits.len()).await;
     story.end().await;
 }
 
@@ -171,87 +153,51 @@ spec:
 ",
         )
         .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    story.ready(PLANT_A).await;
 
     let expected = json!({"options": {"connectionString": set("HostName=two;SharedAccessKey=the-second")}});
     let edit = "spec: {microsoftAzureIot: {connectionStringSecretRef: {name: hub-two, key: primary}}}";
     each_edit_is_one_patch(&story, &[(edit, expected)]).await;
+    costs(&story, 1, 1).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_rotated_secret_is_sent_once_and_its_status_follows() {
-    let mut story = Story::begin("update-secret").await;
-    story.tls_secret("client").await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: tls
-  tls:
-    host: 10.0.0.1
-    port: 443
-    serverName: one.example.com
-    keySecretRef: {name: client}
-    certSecretRef: {name: client}
-",
-        )
-        .await;
-    let before = story.ready("OnomondoConnector/plant-a").await["status"]["secrets"].clone();
-    let (newest, writes) = (story.vendor.newest().await, story.kubernetes_writes().await.len());
+    let (mut story, _) = in_sync_with_secret("update-secret", TLS).await;
+    let before = story.get(PLANT_A).await["status"]["secrets"].clone();
+    let newest = story.vendor.newest().await;
 
     let identity = story.tls_secret("client").await;
     let is_new = |seen: &Value| {
         let secrets = &seen["status"]["secrets"];
         ["key", "cert"].iter().all(|field| secrets[field]["fingerprint"] != before[field]["fingerprint"])
     };
-    let seen = story.eventually("OnomondoConnector/plant-a", "of the new secret", is_new).await;
+    let seen = story.eventually(PLANT_A, "of the new secret", is_new).await;
     story.the_last_write_is_listed().await;
 
-    let options = json!({
-        "host": "10.0.0.1", "port": 443, "server_name": "one.example.com",
-        "key": set(&identity.key), "cert": set(&identity.certificate),
-    });
-    let patch = ("PATCH /connectors/plant-a".to_owned(), json!({"options": options}));
+    let patch = (PATCH.to_owned(), json!({"options": tls_options(&identity)}));
     assert_eq!(story.sent_since(newest).await, [patch]);
     let at_the_vendor = story.vendor.connector("plant-a").await.expect("it is there");
     for field in ["key", "cert"] {
         let (shown, told) = (&seen["status"]["secrets"][field], &at_the_vendor["meta"][field]);
         assert_eq!((&shown["isSet"], &shown["lastUpdatedAt"]), (&told["is_set"], &told["last_updated_at"]));
     }
-    assert_eq!(story.condition("OnomondoConnector/plant-a", "SecretsInSync").await, "True/InSync");
-    let written = story.kubernetes_writes().await.split_off(writes);
-    let of_plant_a: Vec<&String> = written.iter().filter(|write| write.contains("plant-a")).collect();
-    assert_eq!(of_plant_a, ["apply onomondoconnectors/plant-a/status"]);
+    assert_eq!(story.condition(PLANT_A, "SecretsInSync").await, "True/InSync");
     let note = story.told("Normal Updated OnomondoConnector/plant-a").await;
     assert_eq!(note, "plant-a was changed: options.cert: changed; options.key: changed");
+    costs(&story, 1, 1).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn passthrough_and_tags_are_managed_only_where_they_are_written() {
     const SUPPLIER: &str = "a5023f47-1db8-425e-b664-dc0b8921f644";
-    let mut story = Story::begin("update-optional").await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://one.example.com/v1'}
-",
-        )
-        .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    let story = in_sync("update-optional", HTTPS).await;
     let created = story.sent_since(0).await;
-    let options = json!({"host": "https://one.example.com/v1", "shouldReturnBody": false});
+    let options = json!({"host": "https://ingest.example.com/v1", "shouldReturnBody": false});
     let body = json!({"name": "plant-a", "type": "https", "options": options});
-    assert_eq!(created, [("POST /connectors plant-a".to_owned(), body)], "absent means: not sent");
+    assert_eq!(created, [(POST.to_owned(), body)], "absent means: not sent");
 
     let rule = |port: Value| json!({"passthrough": [{"protocol": "udp", "ip": "1.1.1.1", "port": port}]});
     let edits = [
@@ -276,12 +222,13 @@ spec:
     each_edit_is_one_patch(&story, &edits).await;
 
     // Another order is no other content, and what is no longer written stays as it is.
-    let edits = [
+    let unsent = [
         "spec: {passthrough: [{protocol: tcp}, {protocol: icmp}]}",
         "spec: {passthrough: null}",
         "spec: {tags: null}",
     ];
-    no_edit_is_sent(&story, &edits).await;
+    no_edit_is_sent(&story, &unsent).await;
+    costs(&story, edits.len(), edits.len() + unsent.len()).await;
     let kept = story.vendor.connector("plant-a").await.expect("it is there");
     assert_eq!(kept["passthrough"], json!([{"protocol": "icmp"}, {"protocol": "tcp"}]));
     assert_eq!(kept["tags"], json!([SUPPLIER]));
@@ -290,20 +237,7 @@ spec:
 
 #[tokio::test]
 async fn options_that_the_operator_does_not_know_go_back_as_they_were_read() {
-    let mut story = Story::begin("update-unknown").await;
-    story.onomondo_account("").await;
-    story
-        .apply(
-            "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://one.example.com/v1'}
-",
-        )
-        .await;
-    story.ready("OnomondoConnector/plant-a").await;
+    let story = in_sync("update-unknown", HTTPS).await;
     let newest = story.vendor.newest().await;
     let news = json!({"retries": 3, "signing": {"algorithm": "none", "keys": [null]}});
     story.vendor.change_connector("plant-a", &json!({"options": news})).await;
@@ -316,5 +250,6 @@ spec:
     }});
     let edit = "spec: {https: {host: 'https://two.example.com'}}";
     each_edit_is_one_patch(&story, &[(edit, expected)]).await;
+    costs(&story, 1, 1).await;
     story.end().await;
 }

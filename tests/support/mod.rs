@@ -16,6 +16,7 @@ pub mod certificates;
 pub mod chart;
 pub mod components;
 pub mod control_plane;
+pub mod cost;
 pub mod ending;
 pub mod http;
 pub mod kubeconfig;

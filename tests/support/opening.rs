@@ -95,7 +95,8 @@ impl Opening {
         let mut canaries = Canaries::default();
         let api_key = random_text("onomondo-key");
         canaries.guard("the API key", &api_key);
-        let vendor = Vendor::start(&folder, &api_key, &self.switches).await;
+        let credentials = [format!("onomondo:{api_key}")];
+        let vendor = Vendor::start(&folder, &credentials, &self.switches).await;
         let values = self
             .values
             .with("watch.namespaces", namespaces.clone())

@@ -236,7 +236,7 @@ impl Story {
         lines(&requests)
     }
 
-    async fn operators_requests(&self) -> Vec<super::audit::Request> {
+    pub(super) async fn operators_requests(&self) -> Vec<super::audit::Request> {
         self.audit.requests(self.plane, &self.client).await
     }
 

@@ -79,9 +79,11 @@ impl fmt::Display for Request {
 }
 
 impl Vendor {
-    /// Starts an emulator with these switches, in which `key` is the API key of the organisation `default`.
-    pub async fn start(folder: &Path, key: &str, switches: &[(String, String)]) -> Vendor {
-        let mut arguments = vec![format!("--api-key={key}=default")];
+    /// Starts an emulator with these switches, in which each of these credentials (`onomondo:key`) is valid for the
+    /// organisation `default`.
+    pub async fn start(folder: &Path, credentials: &[String], switches: &[(String, String)]) -> Vendor {
+        let mut arguments: Vec<String> =
+            credentials.iter().map(|credential| format!("--credential={credential}=default")).collect();
         arguments.extend(switches.iter().map(|(name, value)| format!("--switch={name}={value}")));
         let mut process = launch(folder, &arguments, &["--listen=127.0.0.1:0".to_owned()]);
         let url = wait::until("the emulator listens", STARTS_WITHIN, || {

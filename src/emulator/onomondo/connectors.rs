@@ -7,7 +7,6 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
@@ -24,6 +23,7 @@ use super::switches::{
     DeleteBlockedBody, DuplicateName, ListOrder, NarrowedKeyCreate, NarrowedKeyRead, NarrowedKeyWrite,
     RenameWithSims,
 };
+use crate::emulator::answers::in_json;
 use crate::emulator::faults::Distortion;
 use crate::emulator::switches::Answered;
 
@@ -216,13 +216,5 @@ fn still_mapped(switches: &Answered) -> Response {
         DeleteBlockedBody::Message => {
             (StatusCode::FORBIDDEN, axum::Json(json!({ "message": WHY }))).into_response()
         }
-    }
-}
-
-/// `axum::Json` by way of a buffer that is sized for a list of thousands.
-fn in_json(value: &impl serde::Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -17,7 +17,7 @@ use super::document::{parsed, plain};
 use super::state::{Key, Onomondos, Organisation, Sim, Tag};
 use super::store::Connector;
 use crate::emulator::answers::error;
-use crate::emulator::control::Wanted;
+use crate::emulator::control::{Wanted, merge};
 
 pub(super) fn router(onomondo: &Onomondo) -> Router {
     Router::new()
@@ -203,23 +203,4 @@ async fn put_keys(State(onomondo): State<Onomondo>, Wanted(keys): Wanted<Vec<Key
 
 fn absent(what: &str, name: &str) -> Response {
     error(StatusCode::NOT_FOUND, &format!("there is no {what} {name}"))
-}
-
-/// A JSON merge patch (RFC 7396).
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Value::Object(members) = target else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            members.remove(name);
-        } else {
-            merge(members.entry(name).or_insert(Value::Null), value);
-        }
-    }
 }

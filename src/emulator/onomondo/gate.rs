@@ -1,20 +1,19 @@
 //! What every request passes first: the key, then the organisation's minute.
 
-use std::time::Duration;
-
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Onomondo;
 use super::refusal::{Cause, Refusal};
-use super::state::{Allowance, Key, Onomondos};
+use super::state::{Key, Onomondos};
 use super::switches::{AuthorizationScheme, REQUESTS_PER_MINUTE, RateLimitHeaders, RetryAfter};
+use crate::emulator::rate_limit::{Allowance, RetryAfterForm};
 use crate::emulator::switches::Answered;
 
 /// Who asks: the key that the gate admitted.
@@ -91,25 +90,16 @@ fn add_headers(headers: &mut HeaderMap, allowance: &Allowance, now: Timestamp, s
         RateLimitHeaders::Absent => false,
     };
     if shown {
-        add_rate_limit(headers, allowance, now);
+        allowance.write(headers, now);
     }
     if allowance.spent {
-        let retry_after = match switches.choice() {
+        let form = match switches.choice() {
             RetryAfter::Absent => return,
-            RetryAfter::Seconds => HeaderValue::from(whole_seconds(allowance.resets_in)),
-            RetryAfter::Date => http_date(later(now, allowance.resets_in)),
+            RetryAfter::Seconds => RetryAfterForm::Seconds,
+            RetryAfter::Date => RetryAfterForm::Date,
         };
-        headers.insert(RETRY_AFTER, retry_after);
+        allowance.write_retry_after(headers, form, now);
     }
-}
-
-fn add_rate_limit(headers: &mut HeaderMap, allowance: &Allowance, now: Timestamp) {
-    let reset = later(now, allowance.resets_in);
-    // Rounded up: a client that waits for it finds a fresh minute.
-    let reset = reset.as_second() + i64::from(reset.subsec_nanosecond() > 0);
-    headers.insert("x-ratelimit-limit", HeaderValue::from(allowance.limit));
-    headers.insert("x-ratelimit-remaining", HeaderValue::from(allowance.remaining));
-    headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
 }
 
 /// The answer to a spent minute though it is not: what a fault asks for.
@@ -123,26 +113,11 @@ pub(super) fn made_up_rate_limit(
         Refusal::new(Cause::RateLimited, "rate_limit_exceeded", "the organisation's minute is spent");
     let mut answer = refusal.answer(&switches);
     if let Some(seconds) = reset_seconds {
-        let limit = switches.whole_number(&REQUESTS_PER_MINUTE);
-        let resets_in = Duration::from_secs(seconds.into());
-        let allowance = Allowance { limit, remaining: 0, resets_in, spent: true };
-        add_rate_limit(answer.headers_mut(), &allowance, onomondo.context.clock.now());
+        let allowance = Allowance::made_up(switches.whole_number(&REQUESTS_PER_MINUTE), seconds);
+        allowance.write(answer.headers_mut(), onomondo.context.clock.now());
     }
     if let Some(seconds) = retry_after_seconds {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| now.saturating_add(by).ok()).unwrap_or(now)
-}
-
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
-}
-
-fn http_date(at: Timestamp) -> HeaderValue {
-    let text = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("0"))
 }

@@ -20,13 +20,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, patch};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use super::redaction::redact;
 use super::switches::{Answered, Switch};
 use super::{Context, Vendor};
 use refusal::Refusal;
 use state::Onomondos;
+
+/// The vendor's word in the control API, the state and the command line.
+pub(super) const NAME: &str = "onomondo";
 
 /// Every switch of this vendor.
 pub(super) fn switches() -> Vec<Switch> {
@@ -41,7 +45,8 @@ pub(super) struct Onomondo {
 }
 
 impl Onomondo {
-    pub(super) fn new(context: Context, api_keys: &[(String, String)]) -> Self {
+    /// The vendor, with these keys and the organisation of each.
+    pub(super) fn new(context: Context, api_keys: Vec<(String, String)>) -> Self {
         Self { context, state: Arc::new(Mutex::new(Onomondos::new(api_keys))) }
     }
 
@@ -56,7 +61,7 @@ impl Onomondo {
 
 impl Vendor for Onomondo {
     fn name(&self) -> &'static str {
-        "onomondo"
+        NAME
     }
 
     fn owns(&self, path: &str) -> bool {
@@ -71,19 +76,16 @@ impl Vendor for Onomondo {
 
     fn redact(&self, body: &mut Value) {
         let Some(options) = body.get_mut("options").and_then(Value::as_object_mut) else { return };
-        for (_, value) in options.iter_mut().filter(|(name, _)| shape::is_secret(name)) {
-            let bytes = match &*value {
-                Value::Null => continue,
-                Value::String(text) if text.is_empty() => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            *value = Value::from(format!("<set> sha256:{}", hexadecimal_digest(bytes.as_bytes())));
-        }
+        let secrets = options.iter_mut().filter(|(name, _)| shape::is_secret(name));
+        secrets.for_each(|(_, secret)| redact(secret));
     }
 
     fn rate_limited(&self, reset_seconds: Option<u32>, retry_after_seconds: Option<u32>) -> Response {
         gate::made_up_rate_limit(self, reset_seconds, retry_after_seconds)
+    }
+
+    fn refused(&self, status: StatusCode) -> Response {
+        Refusal::of_status(status).answer(&self.switches())
     }
 
     fn api(&self) -> Router {
@@ -117,14 +119,4 @@ impl Vendor for Onomondo {
 
 async fn nothing_here(axum::extract::State(onomondo): axum::extract::State<Onomondo>) -> Response {
     Refusal::not_found().answer(&onomondo.switches())
-}
-
-/// The SHA-256 of these bytes in hexadecimal.
-fn hexadecimal_digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

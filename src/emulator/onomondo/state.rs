@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Duration, Instant};
 
 use super::store::{Connector, Store};
+use crate::emulator::rate_limit::Budget;
 use crate::emulator::{DEFAULT_API_KEY, DEFAULT_ORGANISATION};
 
 /// The id of the first organisation, as the PATCH example shows it.
 const FIRST_ORGANISATION: u64 = 2;
-/// The window of the rate limit.
-const WINDOW: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Onomondos {
@@ -71,30 +69,14 @@ pub(super) struct Sim {
     pub(super) connector: Option<String>,
 }
 
-/// What an organisation has left of the minute.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    ends: Option<Instant>,
-    used: u32,
-}
-
-/// What a request found of its organisation's budget.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
-    pub(super) limit: u32,
-    pub(super) remaining: u32,
-    /// Until the window ends.
-    pub(super) resets_in: Duration,
-    pub(super) spent: bool,
-}
-
 impl Onomondos {
     /// One organisation for each that `keys` names; without keys the default one. The first has the examples' tag.
-    pub(super) fn new(keys: &[(String, String)]) -> Self {
-        let default = [(DEFAULT_API_KEY.to_owned(), DEFAULT_ORGANISATION.to_owned())];
-        let keys = if keys.is_empty() { &default } else { keys };
+    pub(super) fn new(mut keys: Vec<(String, String)>) -> Self {
+        if keys.is_empty() {
+            keys.push((DEFAULT_API_KEY.to_owned(), DEFAULT_ORGANISATION.to_owned()));
+        }
         let mut state = Self::default();
-        for (key, organisation) in keys {
+        for (key, organisation) in &keys {
             state.organisation(organisation);
             state.keys.push(Key {
                 text: key.clone(),
@@ -154,22 +136,6 @@ impl Tag {
             can_write: false,
             color: a_colour(),
         }
-    }
-}
-
-impl Budget {
-    /// Takes one request out of the minute.
-    pub(super) fn take(&mut self, limit: u32, now: Instant) -> Allowance {
-        let ends = match self.ends {
-            Some(ends) if now < ends => ends,
-            _ => {
-                self.used = 0;
-                *self.ends.insert(now + WINDOW)
-            }
-        };
-        let spent = self.used >= limit;
-        self.used = limit.min(self.used.saturating_add(1));
-        Allowance { limit, remaining: limit - self.used, resets_in: ends - now, spent }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The connectors of one organisation, with enough of their past for a list that lags.
+//! The connectors of one organisation, by name and with their past.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-/// How many writes back a list can lag.
-const MOST_CHANGES: usize = 50_000;
+use crate::emulator::history::History;
 
 /// A connector as the vendor keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,72 +40,47 @@ pub(super) struct SecretState {
 /// The connectors, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    connectors: BTreeMap<u64, Arc<Connector>>,
+    connectors: History<Connector>,
     names: BTreeMap<String, BTreeSet<u64>>,
-    past: VecDeque<Change>,
-    last_id: u64,
-}
-
-/// How to undo one write.
-#[derive(Debug)]
-struct Change {
-    at: Instant,
-    id: u64,
-    before: Option<Arc<Connector>>,
 }
 
 impl Store {
     /// The oldest connector of this name.
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Connector>> {
-        self.names.get(name)?.first().and_then(|id| self.connectors.get(id))
+        self.names.get(name)?.first().and_then(|id| self.connectors.get(*id))
     }
 
     pub(super) fn holds(&self, id: u64) -> bool {
-        self.connectors.contains_key(&id)
+        self.connectors.get(id).is_some()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connector>> {
-        self.connectors.values()
+        self.connectors.iter()
     }
 
     /// The connectors as they were `ago`, and before the last `writes`.
     pub(super) fn as_it_was(&self, ago: Duration, writes: usize, now: Instant) -> Vec<Arc<Connector>> {
-        let mut view = self.connectors.clone();
-        for (back, change) in self.past.iter().rev().enumerate() {
-            if back >= writes && now.duration_since(change.at) >= ago {
-                break;
-            }
-            match &change.before {
-                Some(before) => view.insert(change.id, Arc::clone(before)),
-                None => view.remove(&change.id),
-            };
-        }
-        view.into_values().collect()
+        self.connectors.as_it_was(ago, writes, now)
     }
 
     /// An id that no connector has had.
     pub(super) fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
+        self.connectors.next_id()
     }
 
     /// Adds this connector, or replaces the one of its id.
     pub(super) fn put(&mut self, connector: Connector, now: Instant) -> Arc<Connector> {
-        self.last_id = self.last_id.max(connector.id);
         let connector = Arc::new(connector);
-        let before = self.connectors.insert(connector.id, Arc::clone(&connector));
-        if let Some(before) = &before {
-            self.forget_name(before);
+        if let Some(before) = self.connectors.put(connector.id, Arc::clone(&connector), now) {
+            self.forget_name(&before);
         }
         self.names.entry(connector.name.clone()).or_default().insert(connector.id);
-        self.remember(connector.id, before, now);
         connector
     }
 
     pub(super) fn remove(&mut self, id: u64, now: Instant) {
-        if let Some(before) = self.connectors.remove(&id) {
+        if let Some(before) = self.connectors.remove(id, now) {
             self.forget_name(&before);
-            self.remember(id, Some(before), now);
         }
     }
 
@@ -117,12 +91,5 @@ impl Store {
                 self.names.remove(&connector.name);
             }
         }
-    }
-
-    fn remember(&mut self, id: u64, before: Option<Arc<Connector>>, at: Instant) {
-        if self.past.len() == MOST_CHANGES {
-            self.past.pop_front();
-        }
-        self.past.push_back(Change { at, id, before });
     }
 }

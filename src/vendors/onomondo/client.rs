@@ -7,6 +7,7 @@ use super::model::Connector;
 use crate::api::OnomondoConnectorSpec;
 use crate::engine::vendor::{Change, Desired};
 use crate::remote::{Call, Class, Client, Entry, ListAnswer, RemoteError, Response, Source};
+use crate::vendors::quoting::{is_short_word, overlaps};
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -195,30 +196,4 @@ fn passthrough(rules: &[crate::api::OnomondoPassthrough]) -> Value {
         body
     };
     rules.iter().map(one).collect()
-}
-
-fn is_short_word(text: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
-    !text.is_empty() && text.len() <= 80 && text.chars().all(is_allowed)
-}
-
-/// Whether one holds eight characters or more of the other.
-fn overlaps(secret: &str, text: &str) -> bool {
-    const TELLING: usize = 8;
-    text.len() >= TELLING
-        && (0..=text.len() - TELLING)
-            .any(|at| text.get(at..at + TELLING).is_some_and(|part| secret.contains(part)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_that_repeats_part_of_a_secret_is_not_shown() {
-        assert!(overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "bad_abcdefgh1"));
-        assert!(!overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "name_already_taken"));
-        assert!(!is_short_word("-----BEGIN RSA PRIVATE KEY-----\nMIIE"));
-        assert!(is_short_word("connector_in_use"));
-    }
 }
