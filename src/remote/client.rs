@@ -3,22 +3,27 @@
 //! It never logs a body or a header, never follows a redirect, and never reads more than it was told to.
 
 use super::answer::{ListAnswer, Opened, Response, open};
+use super::authorization::{Authorization, Credential, Places};
 use super::budget::SharedBudget;
 use super::call::Call;
 use super::errors::RemoteError;
 use super::rate::{asked_to_wait, window};
+use super::token::TokenCache;
 use super::transport::Transport;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// Told of every finished call: operation, status (0 where there was none), time taken.
 pub type Observer = Arc<dyn Fn(&'static str, u16, Duration) + Send + Sync>;
+
+/// Judges whether a URL may be called: `what` names for a message what holds the URL. The error says what to write instead.
+pub type Permits = Arc<dyn Fn(&str, &str) -> Result<Url, String> + Send + Sync>;
 
 /// What a client is made of, before it has a credential.
 #[derive(Clone)]
@@ -33,6 +38,10 @@ pub struct Connection {
     pub requests_per_minute: u32,
     /// Told of every finished call.
     pub observer: Observer,
+    /// Judges the URLs that are called beside the endpoint.
+    pub permits: Permits,
+    /// The access tokens of the process.
+    pub tokens: TokenCache,
 }
 
 /// The HTTP side of one vendor account.
@@ -41,7 +50,8 @@ pub struct Client {
     connection: Connection,
     budget: SharedBudget,
     request_timeout: Arc<AtomicU64>,
-    authorization: HeaderValue,
+    authorization: Authorization,
+    places: Places,
 }
 
 impl fmt::Debug for Client {
@@ -54,11 +64,19 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client that sends `authorization` with every call.
-    pub fn new(connection: Connection, mut authorization: HeaderValue) -> Self {
-        authorization.set_sensitive(true);
-        let budget = SharedBudget::new(connection.requests_per_minute);
-        Self { connection, budget, request_timeout: Arc::new(AtomicU64::new(30_000)), authorization }
+    /// A client that calls with `authorization`.
+    pub fn new(connection: Connection, authorization: impl Into<Authorization>) -> Self {
+        let mut authorization = authorization.into();
+        if let Authorization::Fixed(header) = &mut authorization {
+            header.set_sensitive(true);
+        }
+        Self {
+            budget: SharedBudget::new(connection.requests_per_minute),
+            connection,
+            request_timeout: Arc::new(AtomicU64::new(30_000)),
+            places: authorization.places(),
+            authorization,
+        }
     }
 
     /// The account's budget.
@@ -66,7 +84,7 @@ impl Client {
         &self.budget
     }
 
-    /// The deadline of one call, from its turn in the budget to the last byte of the answer.
+    /// The deadline of one call, from its turn in the budget to the last byte of the answer, fetching a token included.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout.load(Ordering::Relaxed))
     }
@@ -98,30 +116,51 @@ impl Client {
         self.exchange(&call, |answer| answer.list(member, limit)).await
     }
 
+    /// One call; and once more with a new token, where the vendor refuses the one that was at hand.
     async fn exchange<A, F: Future<Output = Result<A, RemoteError>>>(
         &self,
         call: &Call,
-        read: impl FnOnce(Opened) -> F,
+        read: impl Fn(Opened) -> F,
     ) -> Result<A, RemoteError> {
-        let request_timeout = self.request_timeout();
-        self.budget.acquire(call.class, request_timeout).await?;
-        let started = Instant::now();
-        let mut status = 0;
-        let exchange = async {
-            let request = call.request(&self.connection.endpoint, &self.authorization)?;
-            let answer = open(&self.connection.transport, request).await?;
-            self.observe_rate(&answer);
-            let answered = answer.status.as_u16();
-            let read = read(answer).await?;
-            status = answered;
-            Ok(read)
+        let patience = self.request_timeout();
+        self.budget.acquire(call.class, patience).await?;
+        let deadline = Instant::now() + patience;
+        let credential = self.authorization.credential(&self.connection, patience).await?;
+        let (status, answer) = self.attempt(call, &credential, deadline, &read).await?;
+        let Some(token) = credential.cached.filter(|_| status == StatusCode::UNAUTHORIZED) else {
+            return Ok(answer);
         };
-        let result =
-            timeout(request_timeout, exchange).await.unwrap_or(Err(RemoteError::Timeout(request_timeout)));
-        if let Some(malformed) = result.as_ref().err().and_then(RemoteError::status) {
-            status = malformed.as_u16();
-        }
-        (self.connection.observer)(call.operation, status, started.elapsed());
+        self.authorization.refused(&token);
+        self.budget.acquire(call.class, left(deadline)).await?;
+        let credential = self.authorization.credential(&self.connection, left(deadline)).await?;
+        Ok(self.attempt(call, &credential, deadline, &read).await?.1)
+    }
+
+    async fn attempt<A, F: Future<Output = Result<A, RemoteError>>>(
+        &self,
+        call: &Call,
+        credential: &Credential,
+        deadline: Instant,
+        read: impl Fn(Opened) -> F,
+    ) -> Result<(StatusCode, A), RemoteError> {
+        let request = call.request(&self.connection.endpoint, &credential.header)?;
+        let _place = self.places.take(deadline).await?;
+        let started = Instant::now();
+        let exchange = async {
+            let opened = open(&self.connection.transport, request).await?;
+            self.observe_rate(&opened);
+            let status = opened.status;
+            Ok((status, read(opened).await?))
+        };
+        let result = timeout_at(deadline, exchange)
+            .await
+            .unwrap_or_else(|_| Err(RemoteError::Timeout(self.request_timeout())));
+        let status = match &result {
+            Ok((status, _)) => Some(*status),
+            Err(error) => error.status(),
+        };
+        let took = started.elapsed();
+        (self.connection.observer)(call.operation, status.map_or(0, |status| status.as_u16()), took);
         result
     }
 
@@ -136,4 +175,8 @@ impl Client {
             self.budget.lock().hold(wait, now);
         }
     }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }

@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::emulator::{Configuration, DEFAULT_API_KEY, Emulator};
 use crate::engine::vendor::SecretValues;
-use crate::remote::{Client as Http, Snapshot, Source, Transport};
+use crate::remote::{Client as Http, Snapshot, Source, TokenCache, Transport};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
@@ -42,6 +42,8 @@ fn client(switches: &[(String, String)]) -> Client {
         list_limit: 1 << 20,
         requests_per_minute: 60_000,
         observer: Arc::new(|_, _, _| {}),
+        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
+        tokens: TokenCache::default(),
     };
     let header = HeaderValue::from_static(DEFAULT_API_KEY);
     Client::new(Http::new(connection, header), SecretString::from(DEFAULT_API_KEY))
