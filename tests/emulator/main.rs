@@ -10,6 +10,7 @@ mod faults;
 mod keys;
 mod laws;
 mod manual;
+mod omf;
 mod process;
 mod schema;
 mod support;
