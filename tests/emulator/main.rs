@@ -15,3 +15,7 @@ mod process;
 mod schema;
 mod support;
 mod switches;
+
+#[path = "../support/tools.rs"]
+#[allow(unreachable_pub, reason = "the stories share it")]
+mod tools;

@@ -3,6 +3,7 @@
 mod agents;
 mod api;
 mod control;
+mod generated;
 mod pages;
 mod specification;
 mod support;
