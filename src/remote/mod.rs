@@ -3,23 +3,29 @@
 //! One [`Reflector`] serves one vendor account: it owns the client, the credential, the request budget and the
 //! [`Snapshot`] of everything that the vendor holds, so that a thousand objects cost one list an interval.
 
+mod answer;
 mod budget;
+mod call;
 mod client;
 mod errors;
 mod exclusive;
 mod item;
+mod rate;
 mod reflector;
 mod rows;
 mod schedule;
 mod snapshot;
 mod transport;
 
+pub use answer::{ListAnswer, Response};
 pub use budget::{Budget, Class, Grant, SharedBudget};
-pub use client::{Call, Client, Connection, Observer, Response};
+pub use call::Call;
+pub use client::{Client, Connection, Observer};
 pub use errors::{Disposition, RemoteError};
 pub use exclusive::{ExclusiveId, Holders};
 pub use item::{Identity, RemoteItem};
 pub use reflector::{Health, Reflector, ReflectorEvent, Source};
+pub use rows::Listed;
 pub use schedule::{Refresh, Schedule};
 pub use snapshot::{Absence, Difference, Entry, Snapshot, Ticket};
 pub use transport::{Transport, TransportBody, TransportSettings, transport};

@@ -1,5 +1,6 @@
 //! Two objects ask for one connector: the older has it, the younger is told who has it and gets its turn when that one goes.
 
+use crate::plant::with_account;
 use crate::support::story::Story;
 
 fn plant(object: &str, host: &str) -> String {
@@ -10,11 +11,11 @@ fn plant(object: &str, host: &str) -> String {
 
 const FIRST: &str = "OnomondoConnector/zz-first";
 const SECOND: &str = "OnomondoConnector/aa-second";
+const POST: &str = "POST /connectors plant";
 
 #[tokio::test]
 async fn who_holds_it_keeps_it_and_the_other_gets_its_turn() {
-    let mut story = Story::begin("claims").await;
-    story.onomondo_account("").await;
+    let story = with_account("claims").await;
     story.apply(&plant("zz-first", "https://first.example.com")).await;
     story.ready(FIRST).await;
     story.apply(&plant("aa-second", "https://second.example.com")).await;
@@ -27,15 +28,13 @@ async fn who_holds_it_keeps_it_and_the_other_gets_its_turn() {
     story.edit(SECOND, "spec: {adoptionPolicy: Always}").await;
     story.becomes(SECOND, "Stalled", "True/Conflict").await;
     story.look_again().await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
-    let status = "apply onomondoconnectors/aa-second/status";
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/aa-second").await, [status, status]);
+    story.cost(&[POST], &[(FIRST, "patch, status"), (SECOND, "status ×2")]).await;
 
     story.delete(FIRST).await;
     story.gone(FIRST).await;
     story.ready(SECOND).await;
-    let writes = ["POST /connectors plant", "DELETE /connectors/plant", "POST /connectors plant"];
-    assert_eq!(story.vendor_writes().await, writes);
+    let writes = [(FIRST, "patch, status, patch"), (SECOND, "status ×2, patch, status")];
+    story.cost(&[POST, "DELETE /connectors/plant", POST], &writes).await;
     let at_the_vendor = story.vendor.connector("plant").await.expect("it is there");
     assert_eq!(at_the_vendor["options"]["host"], "https://second.example.com");
     story.end().await;
@@ -43,8 +42,7 @@ async fn who_holds_it_keeps_it_and_the_other_gets_its_turn() {
 
 #[tokio::test]
 async fn deleting_the_one_that_has_nothing_leaves_the_other_alone() {
-    let mut story = Story::begin("claims-loser").await;
-    story.onomondo_account("").await;
+    let story = with_account("claims-loser").await;
     story.apply(&plant("zz-first", "https://first.example.com")).await;
     story.ready(FIRST).await;
     story.apply(&plant("aa-second", "https://second.example.com")).await;
@@ -53,7 +51,7 @@ async fn deleting_the_one_that_has_nothing_leaves_the_other_alone() {
     story.delete(SECOND).await;
     story.gone(SECOND).await;
     story.look_again().await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
+    story.cost(&[POST], &[(FIRST, "patch, status"), (SECOND, "status")]).await;
     assert_eq!(story.condition(FIRST, "Ready").await, "True/Succeeded");
     story.end().await;
 }
@@ -80,7 +78,7 @@ async fn among_those_that_hold_nothing_the_oldest_wins() {
 
     story.ready(FIRST).await;
     story.becomes(SECOND, "Stalled", "True/Conflict").await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant"]);
+    story.cost(&[POST], &[(FIRST, "patch, status"), (SECOND, "status")]).await;
     let at_the_vendor = story.vendor.connector("plant").await.expect("it is there");
     assert_eq!(at_the_vendor["options"]["host"], "https://first.example.com");
     story.end().await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::plant::ACCOUNT;
 use crate::support::story::Story;
 
 const CONNECTORS: usize = 30;
@@ -12,6 +13,7 @@ const HANDFUL: usize = 7;
 async fn an_account_needs_a_handful_of_connections_however_many_requests_it_sends() {
     let mut story = Story::begin("connections").await;
     story.onomondo_account("requestsPerMinute: 6000").await;
+    story.ready(ACCOUNT).await;
     for number in 0..CONNECTORS {
         let spec = format!("{{type: https, https: {{host: 'https://ingest.example.com/{number}'}}}}");
         story
@@ -26,6 +28,15 @@ async fn an_account_needs_a_handful_of_connections_however_many_requests_it_send
     for number in 0..CONNECTORS {
         story.ready(&format!("OnomondoConnector/plant-{number}")).await;
     }
+    let sent: Vec<String> = (0..CONNECTORS)
+        .flat_map(|number| {
+            [format!("POST /connectors plant-{number}"), format!("PATCH /connectors/plant-{number}")]
+        })
+        .collect();
+    let objects: Vec<String> =
+        (0..CONNECTORS).map(|number| format!("OnomondoConnector/plant-{number}")).collect();
+    let writes: Vec<_> = objects.iter().map(|object| (object.as_str(), "patch, status ×2")).collect();
+    story.cost_in_any_order(&sent.iter().map(String::as_str).collect::<Vec<_>>(), &writes).await;
 
     let requests = story.vendor.requests().await;
     let connections: BTreeSet<u64> = requests.iter().map(|request| request.connection).collect();

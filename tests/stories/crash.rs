@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
+use crate::plant::{ACCOUNT, DELETE, LIST, PATCH, PLANT_A, POST};
 use crate::support::story::{DEADLINE, Story};
 
-const OBJECT: &str = "OnomondoConnector/plant-a";
-
-const PLANT_A: &str = "
+const MANIFEST: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
@@ -28,7 +27,7 @@ spec:
 async fn begin(name: &str) -> Story {
     let mut story = Story::named(name).value("leaderElection.enabled", false).begin().await;
     story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
+    story.ready(ACCOUNT).await;
     story
 }
 
@@ -48,17 +47,15 @@ async fn hold_back(story: &Story, method: &str, applied: bool) {
 async fn killed_between_the_post_and_the_status() {
     let mut story = begin("crash-after-post").await;
     hold_back(&story, "POST", true).await;
-    story.apply(PLANT_A).await;
+    story.apply(MANIFEST).await;
     killed_while_it_waits_for(&mut story, "POST", true).await;
-    assert_eq!(story.condition(OBJECT, "Ready").await, "-", "nothing was said yet");
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "-", "nothing was said yet");
 
     story.operator().restart().await;
-    story.ready(OBJECT).await;
+    story.ready(PLANT_A).await;
 
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a -> abandoned"]);
     assert_eq!(story.vendor.connectors().await.len(), 1);
-    let in_its_life = ["patch onomondoconnectors/plant-a", "apply onomondoconnectors/plant-a/status"];
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, in_its_life);
+    story.cost(&[LIST, "POST /connectors plant-a -> abandoned", LIST], &[(PLANT_A, "patch, status")]).await;
     story.end().await;
 }
 
@@ -71,12 +68,11 @@ async fn killed_between_the_post_and_the_status_of_a_connector_with_secrets() {
     killed_while_it_waits_for(&mut story, "POST", true).await;
 
     story.operator().restart().await;
-    story.ready(OBJECT).await;
+    story.ready(PLANT_A).await;
 
     // Nobody can read back which secrets the lost POST carried: they are sent once more, and that is all.
-    let writes = ["POST /connectors plant-a -> abandoned", "PATCH /connectors/plant-a"];
-    assert_eq!(story.vendor_writes().await, writes);
-    assert_eq!(story.condition(OBJECT, "SecretsInSync").await, "True/InSync");
+    assert_eq!(story.condition(PLANT_A, "SecretsInSync").await, "True/InSync");
+    story.cost(&["POST /connectors plant-a -> abandoned", PATCH], &[(PLANT_A, "patch, status")]).await;
     story.end().await;
 }
 
@@ -85,23 +81,25 @@ async fn killed_between_the_claim_and_the_post() {
     let mut story = Story::named("crash-before-post").value("leaderElection.enabled", false).begin().await;
     // The budget's one request goes into the list; the POST has to wait for the next.
     story.onomondo_account("{requestsPerMinute: 1, requestTimeout: 5m}").await;
-    story.ready("OnomondoAccount/default").await;
-    story.apply(PLANT_A).await;
+    story.ready(ACCOUNT).await;
+    story.apply(MANIFEST).await;
     let is_claimed = |object: &serde_json::Value| {
         object["metadata"]["annotations"]["connector-operator.io/claim"].is_string()
     };
-    story.eventually(OBJECT, "claimed", is_claimed).await;
+    story.eventually(PLANT_A, "claimed", is_claimed).await;
     story.operator().kill().await;
-    assert_eq!(story.vendor_requests().await, ["GET /connectors"], "the POST was never sent");
+    // The POST was never sent.
+    story.cost(&[LIST], &[(PLANT_A, "patch")]).await;
 
-    story.edit("OnomondoAccount/default", "spec: {requestsPerMinute: 600, requestTimeout: 2s}").await;
+    story.edit(ACCOUNT, "spec: {requestsPerMinute: 600, requestTimeout: 2s}").await;
     story.operator().restart().await;
-    story.ready(OBJECT).await;
+    story.ready(PLANT_A).await;
 
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
-    let before_the_post: Vec<String> = story.vendor_requests().await.into_iter().skip(1).take(3).collect();
-    // The claim may have led to an object that the first list does not show yet: only the second one proves its absence.
-    assert_eq!(before_the_post, ["GET /connectors", "GET /connectors", "POST /connectors plant-a"]);
+    // The claim may have led to an object that the first list after the start does not show yet, which the status says: only the
+    // second one proves its absence.
+    story.cost(&[POST], &[(PLANT_A, "patch, status ×2")]).await;
+    let until_the_post: Vec<String> = story.vendor_requests().await.into_iter().take(4).collect();
+    assert_eq!(until_the_post, [LIST, LIST, LIST, POST]);
     story.end().await;
 }
 
@@ -109,28 +107,27 @@ async fn killed_between_the_claim_and_the_post() {
 async fn killed_in_the_middle_of_a_rename() {
     for (name, applied) in [("crash-rename-applied", true), ("crash-rename-lost", false)] {
         let mut story = begin(name).await;
-        story.apply(PLANT_A).await;
-        story.ready(OBJECT).await;
+        story.apply(MANIFEST).await;
+        story.ready(PLANT_A).await;
         hold_back(&story, "PATCH", applied).await;
-        story.edit(OBJECT, "spec: {name: plant-b}").await;
+        story.edit(PLANT_A, "spec: {name: plant-b}").await;
         killed_while_it_waits_for(&mut story, "PATCH", applied).await;
-        assert_eq!(story.get(OBJECT).await["status"]["renamingTo"], "plant-b");
+        assert_eq!(story.get(PLANT_A).await["status"]["renamingTo"], "plant-b");
 
         story.operator().restart().await;
-        let renamed = story.ready(OBJECT).await;
+        let renamed = story.ready(PLANT_A).await;
 
         assert_eq!(renamed["status"]["remote"]["name"], "plant-b");
         assert_eq!(renamed["status"]["renamingTo"], json!(null));
         let rename = "PATCH /connectors/plant-a plant-b";
-        let mut writes = vec!["POST /connectors plant-a".to_owned(), format!("{rename} -> abandoned")];
-        writes.extend((!applied).then(|| rename.to_owned()));
-        assert_eq!(story.vendor_writes().await, writes);
+        let lost = format!("{rename} -> abandoned");
+        let sent = [POST, &lost, rename];
+        let sent = if applied { &sent[..2] } else { &sent };
         let names: Vec<_> =
             story.vendor.connectors().await.iter().map(|connector| connector["name"].clone()).collect();
         assert_eq!(names, ["plant-b"]);
-        let status = "apply onomondoconnectors/plant-a/status";
-        let in_its_life = ["patch onomondoconnectors/plant-a", status, status, status];
-        assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, in_its_life);
+        // It was announced once.
+        story.cost(sent, &[(PLANT_A, "patch, status ×3")]).await;
         story.end().await;
     }
 }
@@ -139,20 +136,23 @@ async fn killed_in_the_middle_of_a_rename() {
 async fn killed_in_the_middle_of_a_delete() {
     for (name, applied) in [("crash-delete-applied", true), ("crash-delete-lost", false)] {
         let mut story = begin(name).await;
-        story.apply(PLANT_A).await;
-        story.ready(OBJECT).await;
+        story.apply(MANIFEST).await;
+        story.ready(PLANT_A).await;
         hold_back(&story, "DELETE", applied).await;
-        story.delete(OBJECT).await;
+        story.delete(PLANT_A).await;
         killed_while_it_waits_for(&mut story, "DELETE", applied).await;
 
         story.operator().restart().await;
-        story.gone(OBJECT).await;
+        story.gone(PLANT_A).await;
 
-        let delete = "DELETE /connectors/plant-a";
-        let mut writes = vec!["POST /connectors plant-a".to_owned(), format!("{delete} -> abandoned")];
-        writes.extend((!applied).then(|| delete.to_owned()));
-        assert_eq!(story.vendor_writes().await, writes);
         assert_eq!(story.vendor.connectors().await, Vec::<serde_json::Value>::new());
+        let lost = format!("{DELETE} -> abandoned");
+        if applied {
+            // That a list lacks it is said; the next one proves it.
+            story.cost(&[POST, &lost], &[(PLANT_A, "patch, status ×2, patch")]).await;
+        } else {
+            story.cost(&[POST, &lost, DELETE], &[(PLANT_A, "patch, status, patch")]).await;
+        }
         story.end().await;
     }
 }

@@ -2,28 +2,17 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, HTTPS, PLANT_A, POST, with_account};
 use crate::support::objects::condition;
 use crate::support::opening::random_text;
 use crate::support::story::Story;
-
-const ACCOUNT: &str = "OnomondoAccount/default";
-const OBJECT: &str = "OnomondoConnector/plant-a";
-
-const PLANT_A: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 #[tokio::test]
 async fn a_key_that_is_revoked_stalls_the_account_alone_until_the_secret_is_repaired() {
     let mut story = Story::begin("credential").await;
     story.onomondo_account("resyncInterval: 10s").await;
-    story.apply(PLANT_A).await;
-    story.ready(OBJECT).await;
-    let in_its_life = ["patch onomondoconnectors/plant-a", "apply onomondoconnectors/plant-a/status"];
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
 
     let key = random_text("onomondo-second-key");
     story.vendor.set_keys(&json!([{"key": key, "organisation": "default"}])).await;
@@ -35,42 +24,39 @@ async fn a_key_that_is_revoked_stalls_the_account_alone_until_the_secret_is_repa
     assert!(message.ends_with(
         "; correct the credential in the Secret, or authorizationScheme where the account has one"
     ));
-    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
 
     story.secret("onomondo", &[("apiKey", &key)]).await;
     let healed = story.ready(ACCOUNT).await;
     assert_eq!(healed["status"]["lastSnapshot"]["objects"], 1);
-    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, in_its_life);
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
+    story.cost(&[POST], &[(PLANT_A, "patch, status")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn an_account_whose_secret_is_missing_waits_for_it() {
-    let mut story = Story::begin("credential-missing").await;
+    let mut story = with_account("credential-missing").await;
     let key = story.api_key.clone();
-    story.onomondo_account("").await;
-    story.ready(ACCOUNT).await;
     story.delete("Secret/onomondo").await;
     let missing = story.becomes(ACCOUNT, "Ready", "False/SecretNotFound").await;
     assert_eq!(condition(&missing, "Reconciling"), "True/DependencyNotReady");
     let message = "account credential-missing/default: Secret credential-missing/onomondo does not exist; create it, or correct the reference";
     assert_eq!(story.message(ACCOUNT, "Ready").await, message);
 
-    story.apply(PLANT_A).await;
-    let waiting = story.becomes(OBJECT, "Ready", "Unknown/AccountNotReady").await;
+    story.apply(HTTPS).await;
+    let waiting = story.becomes(PLANT_A, "Ready", "Unknown/AccountNotReady").await;
     assert_eq!(condition(&waiting, "Reconciling"), "True/DependencyNotReady");
     let message = "account credential-missing/default is not ready; its status says why";
-    assert_eq!(story.message(OBJECT, "Ready").await, message);
-    assert_eq!(story.vendor_writes().await, Vec::<String>::new());
+    assert_eq!(story.message(PLANT_A, "Ready").await, message);
+    story.cost(&[], &[(PLANT_A, "status")]).await;
 
     story.secret("onomondo", &[("password", &key)]).await;
     let names_the_key = |account: &Value| account.to_string().contains("has no key apiKey");
     story.eventually(ACCOUNT, "waiting for the key", names_the_key).await;
     story.secret("onomondo", &[("apiKey", &key)]).await;
     story.ready(ACCOUNT).await;
-    story.ready(OBJECT).await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.ready(PLANT_A).await;
+    story.cost(&[POST], &[(PLANT_A, "status, patch, status")]).await;
     story.end().await;
 }

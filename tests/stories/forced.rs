@@ -39,7 +39,8 @@ async fn the_echo_comes_after_what_was_found() {
         .eventually(PLANT_A, "echoing the request", |seen| seen["status"]["lastHandledReconcileAt"] == "1")
         .await;
 
-    story.cost(&[LIST, POST, LIST, LIST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
+    story.the_last_write_is_listed().await;
+    story.cost(&[LIST, POST, LIST, LIST, PATCH, LIST], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
 

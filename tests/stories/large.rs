@@ -2,21 +2,17 @@
 
 use serde_json::json;
 
+use crate::plant::{ACCOUNT, HTTPS, PLANT_A, POST};
 use crate::support::story::Story;
-
-const ACCOUNT: &str = "OnomondoAccount/default";
-const OBJECT: &str = "OnomondoConnector/plant-a";
 
 #[tokio::test]
 async fn a_list_over_the_limit_is_said_on_the_account_alone() {
     let mut story = Story::named("large").argument("--list-size-limit=1MiB").begin().await;
     story.onomondo_account("").await;
-    story
-        .apply("kind: OnomondoConnector\nmetadata: {name: plant-a}\nspec: {type: https, https: {host: 'https://a.example.com'}}")
-        .await;
-    story.ready(OBJECT).await;
+    story.ready(ACCOUNT).await;
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
     story.the_last_write_is_listed().await;
-    let writes = story.kubernetes_writes_to("onomondoconnectors/plant-a").await;
 
     let list = json!({"method": "GET", "path": "/connectors"});
     story.vendor.fault(list, json!({"kind": "large_body", "bytes": 1_048_577})).await;
@@ -25,12 +21,13 @@ async fn a_list_over_the_limit_is_said_on_the_account_alone() {
     let message = "account large/default: the vendor's answer is larger than the limit of 1048576 bytes; raise --list-size-limit, or use a \
                    key that sees fewer objects";
     assert_eq!(story.message(ACCOUNT, "Ready").await, message);
-    assert_eq!(story.condition(OBJECT, "Ready").await, "True/Succeeded");
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
 
     story.vendor.heal().await;
     story.annotate(ACCOUNT, "connector-operator.io/reconcile-at", "2").await;
     story.ready(ACCOUNT).await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    // Of the account: read, read with the connector; and twice that it was asked to look and what it saw.
+    let writes = [(ACCOUNT, "status, patch, status ×5"), (PLANT_A, "patch, status")];
+    story.cost(&[POST], &writes).await;
     story.end().await;
 }

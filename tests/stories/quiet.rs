@@ -1,6 +1,7 @@
 //! What is in sync costs one list an interval, and nothing else: no pass, no write to Kubernetes, no write to the vendor.
 //! A restart costs no write either.
 
+use crate::plant::{ACCOUNT, LIST, PLANT_A, POST};
 use crate::support::story::Story;
 
 const CONNECTORS: &str = "
@@ -40,8 +41,9 @@ async fn what_is_in_sync_costs_lists_and_nothing_else() {
     let mut story = opening.switch("onomondo.passthrough-order", "sorted").begin().await;
     story.tls_secret("plant-a-tls").await;
     story.onomondo_account("resyncInterval: 10s").await;
+    story.ready(ACCOUNT).await;
     story.apply(CONNECTORS).await;
-    story.ready("OnomondoConnector/plant-a").await;
+    story.ready(PLANT_A).await;
     story.ready("OnomondoConnector/plant-b").await;
     story.becomes("OnomondoConnector/plant-c", "Ready", "False/RemoteNotFound").await;
     // The list after the last write confirms it.
@@ -52,7 +54,7 @@ async fn what_is_in_sync_costs_lists_and_nothing_else() {
     story.lists_come(3).await;
 
     let seen = story.seen_since(newest).await;
-    assert!(seen.len() >= 3 && seen.iter().all(|request| request == "GET /connectors"), "{seen:?}");
+    assert!(seen.len() >= 3 && seen.iter().all(|request| request == LIST), "{seen:?}");
     assert_eq!(story.kubernetes_writes().await, writes);
     assert_eq!(story.other_kubernetes_writes().await, others);
     assert_eq!(story.reconciles().await, reconciles);
@@ -63,8 +65,14 @@ async fn what_is_in_sync_costs_lists_and_nothing_else() {
     story.lists_come(1).await;
 
     let seen = story.seen_since(newest).await;
-    assert!(!seen.is_empty() && seen.iter().all(|request| request == "GET /connectors"), "{seen:?}");
+    assert!(!seen.is_empty() && seen.iter().all(|request| request == LIST), "{seen:?}");
     assert_eq!(story.kubernetes_writes().await, writes, "after the restart");
     assert_eq!(story.other_kubernetes_writes().await, others, "after the restart");
+    let in_their_lives = [
+        (PLANT_A, "patch, status"),
+        ("OnomondoConnector/plant-b", "patch, status"),
+        ("OnomondoConnector/plant-c", "status"),
+    ];
+    story.cost_in_any_order(&[POST, "POST /connectors plant-b"], &in_their_lives).await;
     story.end().await;
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST};
 use crate::support::http::get;
 use crate::support::story::{DEADLINE, Story};
 use crate::support::wait;
 
-const OBJECT: &str = "OnomondoConnector/plant-a";
-
-const PLANT_A: &str = "
+const MANIFEST: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
@@ -51,21 +50,21 @@ async fn the_leader_is_killed_in_the_middle_of_a_post() {
         .begin()
         .await;
     story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
+    story.ready(ACCOUNT).await;
     assert_eq!(leader(&story).await, Some(0));
     let (code, text) = get(&story.operators[1].url("/readyz")).await.unwrap();
     assert_eq!(code, 200, "the one that stands by is ready, too: {text}");
 
     let once = json!({"method": "POST", "times": 1});
     story.vendor.fault(once, json!({"kind": "hang", "after_applying": true})).await;
-    story.apply(PLANT_A).await;
+    story.apply(MANIFEST).await;
     story.vendor.wait_for("POST", 1, DEADLINE).await;
     story.operators[0].kill().await;
     let last = lease(&story).await;
-    story.ready(OBJECT).await;
+    story.ready(PLANT_A).await;
 
     assert_eq!(leader(&story).await, Some(1));
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a -> abandoned"]);
+    story.cost(&["POST /connectors plant-a -> abandoned"], &[(PLANT_A, "patch, status")]).await;
     let next = lease(&story).await;
     assert_eq!(next["leaseTransitions"], last["leaseTransitions"].as_i64().unwrap() + 1);
     let gap = moment(&next, "acquireTime").duration_since(moment(&last, "renewTime")).unsigned_abs();
@@ -84,8 +83,9 @@ async fn a_leader_that_is_asked_to_stop_gives_the_lease_back_at_once() {
         .begin()
         .await;
     story.onomondo_account("").await;
-    story.apply(PLANT_A).await;
-    story.ready(OBJECT).await;
+    story.ready(ACCOUNT).await;
+    story.apply(MANIFEST).await;
+    story.ready(PLANT_A).await;
 
     let status = story.operators[0].terminate().await;
     assert!(status.success(), "{status}");
@@ -93,9 +93,9 @@ async fn a_leader_that_is_asked_to_stop_gives_the_lease_back_at_once() {
         leader(&story).await.filter(|leader| *leader == 1).ok_or("it does not")
     })
     .await;
-    story.edit(OBJECT, "spec: {https: {shouldReturnBody: false}}").await;
-    story.ready(OBJECT).await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.ready(PLANT_A).await;
 
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", "PATCH /connectors/plant-a"]);
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }

@@ -2,26 +2,18 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST, with_account};
 use crate::support::looking::set;
 use crate::support::objects::condition;
 use crate::support::story::{DEADLINE, Story};
 
-const OBJECT: &str = "OnomondoConnector/plant-a";
-
-const PLANT_A: &str = "
+const MANIFEST: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
 spec:
   type: tls
   tls: {host: 123.123.123.123, port: 443, serverName: plant-a.example.com, keySecretRef: {name: plant-a-tls}, certSecretRef: {name: plant-a-tls}}
 ";
-
-async fn begin(name: &str) -> Story {
-    let mut story = Story::begin(name).await;
-    story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
-    story
-}
 
 /// The options with these secrets, as the vendor's log shows them.
 fn options(key: &str, certificate: &str) -> Value {
@@ -39,41 +31,38 @@ async fn last_options(story: &Story) -> Value {
 
 #[tokio::test]
 async fn a_secret_that_comes_late_is_waited_for() {
-    let mut story = begin("secrets-late").await;
-    story.apply(PLANT_A).await;
-    let waiting = story.becomes(OBJECT, "Ready", "False/SecretNotFound").await;
+    let mut story = with_account("secrets-late").await;
+    story.apply(MANIFEST).await;
+    let waiting = story.becomes(PLANT_A, "Ready", "False/SecretNotFound").await;
     assert_eq!(condition(&waiting, "Reconciling"), "True/DependencyNotReady");
     assert_eq!(condition(&waiting, "Stalled"), "-");
     assert_eq!(
-        story.message(OBJECT, "Ready").await,
+        story.message(PLANT_A, "Ready").await,
         "plant-a: Secret secrets-late/plant-a-tls does not exist; create it, or correct the reference"
     );
 
     story.secret("plant-a-tls", &[("tls.key", "half-a-pair-is-not-enough")]).await;
     let says_which_key = |object: &Value| object.to_string().contains("has no key tls.crt");
-    story.eventually(OBJECT, "waiting for the other key", says_which_key).await;
+    story.eventually(PLANT_A, "waiting for the other key", says_which_key).await;
     assert_eq!(
-        story.message(OBJECT, "Ready").await,
+        story.message(PLANT_A, "Ready").await,
         "plant-a: Secret secrets-late/plant-a-tls has no key tls.crt, or it is empty; add it, or name another key in the reference"
     );
-    assert_eq!(story.vendor_writes().await, Vec::<String>::new());
+    story.cost(&[], &[(PLANT_A, "status ×2")]).await;
 
     let identity = story.tls_secret("plant-a-tls").await;
-    story.ready(OBJECT).await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.ready(PLANT_A).await;
     assert_eq!(last_options(&story).await, options(&identity.key, &identity.certificate));
-    let status = "apply onomondoconnectors/plant-a/status";
-    let writes = [status, status, "patch onomondoconnectors/plant-a", status];
-    assert_eq!(story.kubernetes_writes_to("onomondoconnectors/plant-a").await, writes);
+    story.cost(&[POST], &[(PLANT_A, "status ×2, patch, status")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_rotated_secret_is_sent_with_complete_options() {
-    let mut story = begin("secrets-rotated").await;
+    let mut story = with_account("secrets-rotated").await;
     story.tls_secret("plant-a-tls").await;
-    story.apply(PLANT_A).await;
-    let before = story.ready(OBJECT).await["status"]["secrets"].clone();
+    story.apply(MANIFEST).await;
+    let before = story.ready(PLANT_A).await["status"]["secrets"].clone();
 
     let identity = story.tls_secret("plant-a-tls").await;
     // The next list by the clock is an hour away.
@@ -83,11 +72,11 @@ async fn a_rotated_secret_is_sent_with_complete_options() {
 
     let moved =
         |object: &Value| object["status"]["secrets"]["key"]["fingerprint"] != before["key"]["fingerprint"];
-    let after = story.eventually(OBJECT, "shown with its new fingerprint", moved).await;
+    let after = story.eventually(PLANT_A, "shown with its new fingerprint", moved).await;
     assert_ne!(after["status"]["secrets"]["cert"]["fingerprint"], before["cert"]["fingerprint"]);
     assert_eq!(condition(&after, "Ready"), "True/Succeeded");
     assert_eq!(condition(&after, "SecretsInSync"), "True/InSync");
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", "PATCH /connectors/plant-a"]);
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
 
@@ -96,10 +85,10 @@ async fn a_second_rotation_right_after_the_first_is_not_lost() {
     // Nothing times out while the vendor takes its time.
     let mut story = Story::named("secrets-twice").value("requestTimeout", "30s").begin().await;
     story.onomondo_account("").await;
-    story.ready("OnomondoAccount/default").await;
+    story.ready(ACCOUNT).await;
     story.tls_secret("plant-a-tls").await;
-    story.apply(PLANT_A).await;
-    story.ready(OBJECT).await;
+    story.apply(MANIFEST).await;
+    story.ready(PLANT_A).await;
 
     let slowly = json!({"kind": "delay", "milliseconds": 5000, "after_applying": true});
     story.vendor.fault(json!({"method": "PATCH", "times": 1}), slowly).await;
@@ -110,20 +99,20 @@ async fn a_second_rotation_right_after_the_first_is_not_lost() {
     story.vendor.wait_for("PATCH", 2, DEADLINE).await;
 
     assert_eq!(last_options(&story).await, options(&newest.key, &newest.certificate));
-    let patch = "PATCH /connectors/plant-a";
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a", patch, patch]);
+    story.the_last_write_is_listed().await;
+    story.cost(&[POST, PATCH, PATCH], &[(PLANT_A, "patch, status ×3")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_secret_that_is_gone_is_missed_and_the_vendor_is_left_alone() {
-    let mut story = begin("secrets-gone").await;
+    let mut story = with_account("secrets-gone").await;
     let identity = story.tls_secret("plant-a-tls").await;
-    story.apply(PLANT_A).await;
-    let before = story.ready(OBJECT).await;
+    story.apply(MANIFEST).await;
+    let before = story.ready(PLANT_A).await;
 
     story.delete("Secret/plant-a-tls").await;
-    let missed = story.becomes(OBJECT, "Ready", "False/SecretNotFound").await;
+    let missed = story.becomes(PLANT_A, "Ready", "False/SecretNotFound").await;
     assert_eq!(condition(&missed, "Reconciling"), "True/DependencyNotReady");
     assert_eq!(
         missed["status"]["remote"], before["status"]["remote"],
@@ -133,18 +122,15 @@ async fn a_secret_that_is_gone_is_missed_and_the_vendor_is_left_alone() {
 
     let same = [("tls.key", identity.key.as_str()), ("tls.crt", identity.certificate.as_str())];
     story.secret("plant-a-tls", &same).await;
-    story.ready(OBJECT).await;
-    assert_eq!(
-        story.vendor_writes().await,
-        ["POST /connectors plant-a"],
-        "the same secret is not sent again"
-    );
+    story.ready(PLANT_A).await;
+    // The same secret is not sent again.
+    story.cost(&[POST], &[(PLANT_A, "patch, status ×3")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_connection_string_stays_between_the_secret_and_the_vendor() {
-    let mut story = begin("secrets-connection-string").await;
+    let mut story = with_account("secrets-connection-string").await;
     let text = "HostName=hub-7.azure-devices.net;SharedAccessKeyName=uplink;SharedAccessKey=q83/u+3dzHcJw9vZ7LkQbA==";
     story.secret("hub", &[("connectionString", text)]).await;
     story
@@ -164,5 +150,8 @@ spec: {type: microsoft_azure_iot, microsoftAzureIot: {connectionStringSecretRef:
     story.secret("hub", &[("connectionString", &rotated)]).await;
     story.vendor.wait_for("PATCH", 1, DEADLINE).await;
     assert_eq!(last_options(&story).await, json!({"connectionString": set(&rotated)}));
+    story.the_last_write_is_listed().await;
+    let hub = [("OnomondoConnector/hub-7", "patch, status ×2")];
+    story.cost(&["POST /connectors hub-7", "PATCH /connectors/hub-7"], &hub).await;
     story.end().await;
 }

@@ -22,6 +22,7 @@ pub mod http;
 pub mod kubeconfig;
 pub mod looking;
 pub mod objects;
+pub mod omf;
 pub mod opening;
 pub mod operator;
 pub mod process;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceExt};
+use url::Url;
 
 const TAG: &str = "a5023f47-1db8-425e-b664-dc0b8921f644";
 
