@@ -10,6 +10,7 @@
     reason = "several test binaries include this module, and each uses a part of it"
 )]
 
+pub mod apono;
 pub mod audit;
 pub mod canary;
 pub mod certificates;

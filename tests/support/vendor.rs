@@ -9,6 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::apono;
 use super::certificates::write_private;
 use super::http::{get, send_json};
 use super::omf;
@@ -59,11 +60,11 @@ impl Request {
     }
 }
 
-/// `POST /connectors plant-a`; behind it ` -> 429` or ` -> cut` where it did not succeed. Of the Data Hub's paths only what comes
-/// behind the namespace.
+/// `POST /connectors plant-a`; behind it ` -> 429` or ` -> cut` where it did not succeed. Of a path of Apono or of the Data
+/// Hub only what comes behind the version or the namespace.
 impl fmt::Display for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.method, omf::short(&self.path).unwrap_or(&self.path))?;
+        write!(formatter, "{} {}", self.method, short(&self.path))?;
         if let Some(query) = &self.query {
             write!(formatter, "?{query}")?;
         }
@@ -263,6 +264,11 @@ impl Vendor {
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+/// What tells one path of a vendor from another.
+fn short(path: &str) -> &str {
+    apono::short(path).or_else(|| omf::short(path)).unwrap_or(path)
 }
 
 fn launch(folder: &Path, arguments: &[String], more: &[String]) -> Process {
