@@ -72,3 +72,12 @@ pub(crate) async fn in_sync_with_secret(name: &str, manifest: &str) -> (Story, I
     story.the_last_write_is_listed().await;
     (story, identity)
 }
+
+/// The DELETEs that were refused because of SIMs, each with the question which ones. How many there are is a matter of time: the
+/// back-off goes on until nobody maps them any more.
+pub(crate) async fn refused_because_of_sims(story: &Story) -> Vec<&'static str> {
+    const REFUSED: &str = "DELETE /connectors/plant-a -> 403";
+    const WHICH: &str = "GET /sims?filter%5B%5D=connector%3Aplant-a&limit=5";
+    let tries = story.vendor_writes().await.iter().filter(|request| *request == REFUSED).count();
+    [REFUSED, WHICH].repeat(tries)
+}

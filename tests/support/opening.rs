@@ -6,6 +6,7 @@ use super::audit::Audit;
 use super::canary::Canaries;
 use super::chart::{Release, Values};
 use super::control_plane::ControlPlane;
+use super::cost::Counted;
 use super::objects::{Address, Objects};
 use super::process::Run;
 use super::story::Story;
@@ -113,6 +114,7 @@ impl Opening {
             client,
             release,
             audit,
+            counted: Counted::default(),
             vendor,
             operators: Vec::new(),
             canaries,
