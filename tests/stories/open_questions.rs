@@ -109,7 +109,7 @@ async fn lives(name: &str, questions: &[Question]) {
 
 /// The life of two connectors.
 async fn live(story: &mut Story, answer: &str) {
-    println!("under {answer}"); // Shown where it costs something else.
+    eprintln!("under {answer}"); // Shown where it costs something else.
     story.count_anew().await;
     story.tls_secret("client").await;
     story.secret("server", &[("ca.crt", "the authority of the server, as text")]).await;

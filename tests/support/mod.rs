@@ -25,6 +25,7 @@ pub mod objects;
 pub mod opening;
 pub mod operator;
 pub mod process;
+pub mod proxy;
 pub mod story;
 pub mod tools;
 pub mod vendor;
