@@ -20,9 +20,10 @@ demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 le
 	@tests/build-tools helm >/dev/null
 	@cargo test --locked --test demo
 
-control-plane: ## Build the real control plane and Helm that the tests run (once, about 7 minutes)
+control-plane: ## Build the real control plane, Helm and a generated client that the tests run (once, about 8 minutes)
 	@tests/build-tools control-plane
 	@tests/build-tools helm
+	@tests/build-tools apono-client
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked

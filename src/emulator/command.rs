@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Answers, Clock, Configuration, Credential, Emulator, known_switches};
 
-/// The APIs of the vendors that connector-operator speaks to, on one port, for tests and demonstrations.
+/// The APIs of the vendors that connector-operator speaks to (Onomondo, Apono, AVEVA Data Hub's OMF connections), on one port,
+/// for tests and demonstrations.
 ///
 /// Documented behaviour is as documented; what no document answers is a switch; everything can be made to fail on purpose.
 /// Its controls are below /_emulator on the same port; a GET of that lists them. Nothing is kept when it ends.
@@ -23,7 +24,8 @@ struct Flags {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// A credential that a vendor accepts, and the organisation that it belongs to (repeatable). Without any for a vendor:
-    /// onomondo:emulator-key=default.
+    /// onomondo:emulator-key=default, apono:emulator-token=default, omf:emulator-client:emulator-secret=default and
+    /// omf:emulator-bearer-token=default.
     #[arg(long = "credential", value_name = "VENDOR:TEXT=ORGANISATION", value_parser = credential)]
     credentials: Vec<Credential>,
     /// The answer to an open question; see below (repeatable).

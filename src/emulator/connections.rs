@@ -1,7 +1,7 @@
 //! Connections to the emulator: counted and numbered, so that a test can tell one kept-alive connection from many, and
 //! able to be cut without a word, which HTTP libraries do not offer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +52,12 @@ struct Line {
     waker: AtomicWaker,
 }
 
+/// On which connection a request came, as an extension of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) connection: u64,
+}
+
 impl Default for Connections {
     fn default() -> Self {
         Self { book: Mutex::default(), places: Arc::new(Semaphore::new(MOST_OPEN)) }
@@ -76,6 +82,12 @@ impl Connections {
         for connection in open {
             connection.cut();
         }
+    }
+
+    /// Leaves those of these connections that are open.
+    pub(super) fn keep_open(&self, ids: &mut BTreeSet<u64>) {
+        let book = self.lock();
+        ids.retain(|id| book.open.contains_key(id));
     }
 
     pub(super) fn open(self: &Arc<Self>) -> OpenConnection {

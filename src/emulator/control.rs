@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::answers::error;
 use super::clock::with_milliseconds;
-use super::connections::Connections;
+use super::connections::Asking;
 use super::exchange::Exchange;
 use super::faults::Fault;
 use super::requests::Filter;
@@ -32,13 +32,6 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 #[derive(Clone)]
 struct Control {
     exchange: Arc<Exchange>,
-    connections: Arc<Connections>,
-}
-
-/// On which connection a control is asked for, as an extension of the request.
-#[derive(Clone, Copy)]
-pub(super) struct Asking {
-    pub(super) connection: u64,
 }
 
 /// Whether this path belongs to the control API.
@@ -46,7 +39,7 @@ pub(super) fn owns(path: &str) -> bool {
     path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-pub(super) fn router(exchange: &Arc<Exchange>, connections: &Arc<Connections>) -> Router {
+pub(super) fn router(exchange: &Arc<Exchange>) -> Router {
     let shared = Router::new()
         .route("/", get(index))
         .route("/switches", get(switches).put(set_switches).delete(reset_switches))
@@ -56,7 +49,7 @@ pub(super) fn router(exchange: &Arc<Exchange>, connections: &Arc<Connections>) -
         .route("/connections", get(connection_counts).delete(cut_connections))
         .route("/clock", get(clock).put(set_clock))
         .route("/state", get(state).put(set_state))
-        .with_state(Control { exchange: Arc::clone(exchange), connections: Arc::clone(connections) });
+        .with_state(Control { exchange: Arc::clone(exchange) });
     let all = exchange
         .vendors
         .iter()
@@ -165,12 +158,12 @@ async fn clear_requests(State(control): State<Control>) -> StatusCode {
 }
 
 async fn connection_counts(State(control): State<Control>) -> impl IntoResponse {
-    Json(control.connections.counts())
+    Json(control.exchange.context.connections.counts())
 }
 
 /// Cuts every connection but the one that asks for it.
 async fn cut_connections(State(control): State<Control>, Extension(asking): Extension<Asking>) -> StatusCode {
-    control.connections.cut_all_but(asking.connection);
+    control.exchange.context.connections.cut_all_but(asking.connection);
     StatusCode::NO_CONTENT
 }
 

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 
 use super::answers::{error, half, html, made_up, padded};
 use super::clock::with_milliseconds;
+use super::connections::Asking;
 use super::faults::{Action, Distortion, Faults, Subject};
 use super::requests::{Arrival, Arriving, Requests};
 use super::{Context, Vendor};
@@ -53,11 +54,14 @@ impl Exchange {
         connection: u64,
         request: Request<Body>,
     ) -> Result<Response, ConnectionCut> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        head.extensions.insert(Asking { connection });
         let body = read(body).await;
         let vendor = self.vendors.iter().find(|(vendor, _)| vendor.owns(head.uri.path()));
-        let logged =
-            body.as_ref().ok().and_then(|body| logged_body(vendor.map(|(vendor, _)| &**vendor), body));
+        let logged = body
+            .as_ref()
+            .ok()
+            .and_then(|body| logged_body(vendor.map(|(vendor, _)| &**vendor), head.uri.path(), body));
         let organisation = vendor.and_then(|(vendor, _)| vendor.organisation_of(&head.headers));
         let fault = self.faults.choose(&Subject {
             method: head.method.as_str(),
@@ -76,7 +80,7 @@ impl Exchange {
         });
         let answer = match (vendor, body) {
             (None, _) => Ok(error(StatusCode::NOT_FOUND, "no emulated vendor has this path; see /_emulator")),
-            (_, Err(unreadable)) => Ok(unreadable),
+            (Some((vendor, _)), Err(unreadable)) => Ok(vendor.refused(unreadable)),
             (Some((vendor, router)), Ok(body)) => {
                 let request = Request::from_parts(head, body);
                 let visit = Visit { request, vendor: &**vendor, router, arrival: &arrival };
@@ -159,6 +163,11 @@ impl Visit<'_> {
                 self.applied_if(after_applying).await;
                 made_up(code, body, headers)
             }
+            Action::Refused { code, after_applying } => {
+                let vendor = self.vendor;
+                self.applied_if(after_applying).await;
+                vendor.refused(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY))
+            }
             Action::Html { code, after_applying } => {
                 self.applied_if(after_applying).await;
                 html(code)
@@ -197,21 +206,19 @@ impl Visit<'_> {
     }
 }
 
-/// The whole body, or the answer to one that is too large or too slow.
-async fn read(body: Body) -> Result<Bytes, Response> {
+/// The whole body, or the status that refuses one that is too large or too slow.
+async fn read(body: Body) -> Result<Bytes, StatusCode> {
     let reading = Limited::new(body, MOST_REQUEST_BYTES).collect();
     match tokio::time::timeout(LONGEST_READ, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(failure)) if failure.is::<LengthLimitError>() => {
-            Err(error(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"))
-        }
-        Ok(Err(_)) => Err(error(StatusCode::BAD_REQUEST, "invalid_body")),
-        Err(_) => Err(error(StatusCode::REQUEST_TIMEOUT, "request_timeout")),
+        Ok(Err(failure)) if failure.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
 
 /// The body as the log may keep it: without secrets, and not too large. Only a vendor knows what is secret.
-fn logged_body(vendor: Option<&dyn Vendor>, body: &Bytes) -> Option<Value> {
+fn logged_body(vendor: Option<&dyn Vendor>, path: &str, body: &Bytes) -> Option<Value> {
     if body.is_empty() {
         return None;
     }
@@ -219,7 +226,8 @@ fn logged_body(vendor: Option<&dyn Vendor>, body: &Bytes) -> Option<Value> {
     let Some(vendor) = vendor.filter(|_| size <= MOST_LOGGED_BYTES) else {
         return Some(Value::from(format!("<{size} bytes>")));
     };
-    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+    let read = vendor.form(path, body).or_else(|| serde_json::from_slice(body).ok());
+    let Some(mut value) = read else {
         return Some(Value::from(format!("<{size} bytes that are not JSON>")));
     };
     vendor.redact(&mut value);

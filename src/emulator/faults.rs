@@ -65,6 +65,14 @@ pub enum Action {
         #[serde(default)]
         after_applying: bool,
     },
+    /// A refusal with this status in the vendor's own form, instead of its answer.
+    Refused {
+        /// The status code.
+        code: u16,
+        /// Whether the request takes effect before it is answered so.
+        #[serde(default)]
+        after_applying: bool,
+    },
     /// The vendor's own answer, later.
     Delay {
         /// How much later.
@@ -270,7 +278,9 @@ impl FaultState {
 impl Fault {
     fn check(&self) -> Result<(), String> {
         match &self.action {
-            Action::Status { code, .. } | Action::Html { code, .. } if !(200..=599).contains(code) => {
+            Action::Status { code, .. } | Action::Refused { code, .. } | Action::Html { code, .. }
+                if !(200..=599).contains(code) =>
+            {
                 Err(format!("{code} cannot be the status of an answer; use 200 to 599"))
             }
             Action::Status { headers, .. } => headers.iter().try_for_each(|(name, value)| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many writes back a list can lag.
+/// How many changes back a list can lag.
 const MOST_CHANGES: usize = 50_000;
 
 /// Items by a number that counts up with their creation.
@@ -17,12 +17,14 @@ pub(super) struct History<T> {
     last_id: u64,
 }
 
-/// How to undo one write.
+/// How to undo one change.
 #[derive(Debug)]
 struct Change<T> {
     at: Instant,
     id: u64,
     before: Option<Arc<T>>,
+    /// Whether somebody wrote, and not only time passed.
+    written: bool,
 }
 
 impl<T> Default for History<T> {
@@ -43,10 +45,12 @@ impl<T> History<T> {
     /// The items as they were `ago`, and before the last `writes`.
     pub(super) fn as_it_was(&self, ago: Duration, writes: usize, now: Instant) -> Vec<Arc<T>> {
         let mut view = self.items.clone();
-        for (back, change) in self.past.iter().rev().enumerate() {
-            if back >= writes && now.duration_since(change.at) >= ago {
+        let mut undone = 0;
+        for change in self.past.iter().rev() {
+            if undone >= writes && now.duration_since(change.at) >= ago {
                 break;
             }
+            undone += usize::from(change.written);
             match &change.before {
                 Some(before) => view.insert(change.id, Arc::clone(before)),
                 None => view.remove(&change.id),
@@ -65,21 +69,40 @@ impl<T> History<T> {
     pub(super) fn put(&mut self, id: u64, item: Arc<T>, now: Instant) -> Option<Arc<T>> {
         self.last_id = self.last_id.max(id);
         let before = self.items.insert(id, item);
-        self.remember(id, before.clone(), now);
+        self.remember(Change { at: now, id, before: before.clone(), written: true });
         before
+    }
+
+    /// What time alone has made of this item; none: nothing. No write, but a list that lags lags behind it too.
+    pub(super) fn pass(&mut self, id: u64, item: Option<Arc<T>>, at: Instant) {
+        let before = match item {
+            Some(item) => self.items.insert(id, item),
+            None => self.items.remove(&id),
+        };
+        self.remember(Change { at, id, before, written: false });
+    }
+
+    /// Changes an item in a way that its past does not tell of.
+    pub(super) fn touch(&mut self, id: u64, change: impl FnOnce(&mut T))
+    where
+        T: Clone,
+    {
+        if let Some(item) = self.items.get_mut(&id) {
+            change(Arc::make_mut(item));
+        }
     }
 
     /// Removes the item of this id, which is returned.
     pub(super) fn remove(&mut self, id: u64, now: Instant) -> Option<Arc<T>> {
         let before = self.items.remove(&id)?;
-        self.remember(id, Some(Arc::clone(&before)), now);
+        self.remember(Change { at: now, id, before: Some(Arc::clone(&before)), written: true });
         Some(before)
     }
 
-    fn remember(&mut self, id: u64, before: Option<Arc<T>>, at: Instant) {
+    fn remember(&mut self, change: Change<T>) {
         if self.past.len() == MOST_CHANGES {
             self.past.pop_front();
         }
-        self.past.push_back(Change { at, id, before });
+        self.past.push_back(change);
     }
 }

@@ -18,6 +18,11 @@ impl Identifiers {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
+    /// A number that is as good as any other.
+    pub(super) fn number(&self) -> u64 {
+        self.draw(|rng| rng.u64(..))
+    }
+
     /// Puts `items` into a random order.
     pub(super) fn shuffle<T>(&self, items: &mut [T]) {
         self.draw(|rng| rng.shuffle(items));

@@ -10,6 +10,7 @@
 //! `rate_limit`, `command`.
 
 mod answers;
+mod apono;
 mod clock;
 pub mod command;
 mod connections;
@@ -18,8 +19,10 @@ mod exchange;
 mod faults;
 mod history;
 mod identifiers;
+mod omf;
 mod onomondo;
 mod rate_limit;
+mod redaction;
 mod requests;
 mod serve;
 mod switches;
@@ -33,7 +36,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tower::{Service, ServiceExt};
 
@@ -44,12 +47,20 @@ pub use faults::{Action, AfterHalf, Fault, FaultState, Faults, Matching};
 pub use requests::{Entry, Filter, LoggedBody, Outcome, Requests};
 pub use switches::{Answers, Switch, SwitchState, Switches};
 
-use connections::OpenConnection;
+use connections::{Asking, OpenConnection};
 use exchange::Exchange;
 use identifiers::Identifiers;
 
 /// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
+/// The Apono token that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
+pub const DEFAULT_TOKEN: &str = "emulator-token";
+/// The OMF client that is valid where no other credential is given, as `ID:SECRET`.
+pub const DEFAULT_OMF_CLIENT: &str = "emulator-client:emulator-secret";
+/// The bearer token that is valid for ever beside [`DEFAULT_OMF_CLIENT`].
+pub const DEFAULT_OMF_TOKEN: &str = "emulator-bearer-token";
+/// What OMF's `default` organisation stands for, as `TENANT/NAMESPACE`: a tenant's id is a UUID there.
+pub const DEFAULT_OMF_SCOPE: &str = "6a2b3c4d-0000-0000-0000-000000000001/production";
 /// The organisation of the credentials that are valid where no other is given.
 pub const DEFAULT_ORGANISATION: &str = "default";
 
@@ -112,7 +123,6 @@ pub enum ConfigurationError {
 #[derive(Clone)]
 pub struct Emulator {
     exchange: Arc<Exchange>,
-    connections: Arc<Connections>,
     control: Router,
 }
 
@@ -122,6 +132,7 @@ struct Context {
     clock: Clock,
     identifiers: Arc<Identifiers>,
     switches: Arc<Switches>,
+    connections: Arc<Connections>,
 }
 
 /// One vendor, as the shared parts see it.
@@ -132,10 +143,19 @@ trait Vendor: Send + Sync {
     fn owns(&self, path: &str) -> bool;
     /// The organisation (account, tenant) whose credential these headers carry.
     fn organisation_of(&self, headers: &HeaderMap) -> Option<String>;
+    /// A request's body as an object, where requests for this path carry forms: only members that it knows, since any
+    /// other could hold a secret.
+    fn form(&self, _path: &str, _body: &[u8]) -> Option<Value> {
+        None
+    }
     /// Replaces every secret in a request body by `<set> sha256:…`.
     fn redact(&self, body: &mut Value);
     /// Its answer to a spent rate limit, with headers that say in how many seconds it is over, and `Retry-After`.
     fn rate_limited(&self, reset_seconds: Option<u32>, retry_after_seconds: Option<u32>) -> Response;
+    /// A refusal with this status, in its own form, that is not about what was asked.
+    fn refused(&self, status: StatusCode) -> Response {
+        answers::error(status, status.canonical_reason().unwrap_or("error"))
+    }
     /// Its API.
     fn api(&self) -> Router;
     /// Its part of the control API, below `/_emulator/<name>`.
@@ -153,7 +173,8 @@ impl Emulator {
         let chosen = configuration.switches.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         switches.set_all(chosen).map_err(ConfigurationError::Switch)?;
         let identifiers = Arc::new(Identifiers::new(configuration.seed));
-        let context = Context { clock: configuration.clock, identifiers, switches };
+        let context =
+            Context { clock: configuration.clock, identifiers, switches, connections: Arc::default() };
         let vendors = vendors(&context, &configuration.credentials);
         check_vendors(&configuration.credentials, &vendors)?;
         let exchange = Arc::new(Exchange {
@@ -162,9 +183,8 @@ impl Emulator {
             faults: Arc::default(),
             vendors: vendors.into_iter().map(|vendor| (Arc::clone(&vendor), vendor.api())).collect(),
         });
-        let connections = Arc::<Connections>::default();
-        let control = control::router(&exchange, &connections);
-        let emulator = Self { exchange, connections, control };
+        let control = control::router(&exchange);
+        let emulator = Self { exchange, control };
         if let Some(state) = &configuration.state {
             emulator.restore(state).map_err(ConfigurationError::State)?;
         }
@@ -173,7 +193,7 @@ impl Emulator {
 
     /// A connection that needs no socket: a service that answers what a socket would answer, the control API included.
     pub fn connect(&self) -> InProcess {
-        InProcess { emulator: self.clone(), connection: Arc::new(self.connections.open()) }
+        InProcess { emulator: self.clone(), connection: Arc::new(self.exchange.context.connections.open()) }
     }
 
     /// The requests that the vendors saw.
@@ -198,7 +218,7 @@ impl Emulator {
 
     /// The connections.
     pub fn connections(&self) -> &Connections {
-        &self.connections
+        &self.exchange.context.connections
     }
 
     /// All vendors' state, by vendor.
@@ -213,7 +233,7 @@ impl Emulator {
 
     async fn answer(&self, connection: u64, mut request: Request<Body>) -> Result<Response, ConnectionCut> {
         if control::owns(request.uri().path()) {
-            request.extensions_mut().insert(control::Asking { connection });
+            request.extensions_mut().insert(Asking { connection });
             let answer = self.control.clone().oneshot(request).await;
             return Ok(answer.unwrap_or_else(|never| match never {}));
         }
@@ -227,7 +247,11 @@ fn vendors(context: &Context, credentials: &[Credential]) -> Vec<Arc<dyn Vendor>
         let its_own = credentials.iter().filter(|credential| credential.vendor == vendor);
         its_own.map(|credential| (credential.text.clone(), credential.organisation.clone())).collect()
     };
-    vec![Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME)))]
+    vec![
+        Arc::new(onomondo::Onomondo::new(context.clone(), of(onomondo::NAME))),
+        Arc::new(apono::Apono::new(context.clone(), of(apono::NAME))),
+        Arc::new(omf::Omf::new(context.clone(), of(omf::NAME))),
+    ]
 }
 
 /// Refuses a credential of a vendor that there is not.
@@ -239,7 +263,7 @@ fn check_vendors(credentials: &[Credential], vendors: &[Arc<dyn Vendor>]) -> Res
 
 /// Every switch of every vendor.
 fn known_switches() -> Vec<Switch> {
-    onomondo::switches()
+    [onomondo::switches(), apono::switches(), omf::switches()].concat()
 }
 
 /// One connection without a socket. Clones are the same connection. A cut connection is the error [`ConnectionCut`]; the

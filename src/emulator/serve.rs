@@ -18,13 +18,13 @@ use super::connections::{Connection, Listener};
 impl Emulator {
     /// Serves on `tcp` until `stop` resolves; then every connection is cut.
     pub async fn serve(&self, tcp: TcpListener, stop: impl Future<Output = ()>) {
-        let listener = Listener { tcp, connections: Arc::clone(&self.connections) };
+        let listener = Listener { tcp, connections: Arc::clone(&self.exchange.context.connections) };
         let serving = axum::serve(listener, PerConnection(self.clone()));
         tokio::select! {
             _ = serving => {}
             () = stop => {}
         }
-        self.connections.cut_all();
+        self.exchange.context.connections.cut_all();
     }
 }
 

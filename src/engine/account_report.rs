@@ -189,6 +189,9 @@ fn listing_failed(key: &ObjectKey, error: &RemoteError) -> Verdict {
             "ListTooLarge",
             message("; raise --list-size-limit, or use a key that sees fewer objects"),
         ),
+        (RemoteError::NotPermitted(_), _) => {
+            Verdict::stalled("InvalidSpec", message("; or name another token endpoint in the account"))
+        }
         (RemoteError::BudgetSpent(_), _) | (_, Some(429)) => Verdict::retrying("RateLimited", message("")),
         (_, Some(401)) => Verdict::stalled(
             "AuthenticationFailed",
@@ -199,7 +202,7 @@ fn listing_failed(key: &ObjectKey, error: &RemoteError) -> Verdict {
         (_, Some(403)) => {
             Verdict::stalled("Forbidden", message("; the credential may not list: give it the permission"))
         }
-        (RemoteError::Status { .. }, Some(300..=499)) => {
+        (RemoteError::Status { .. } | RemoteError::Token { .. }, Some(300..=499)) => {
             Verdict::stalled("ListRefused", message("; check spec.endpoint and what it names"))
         }
         _ => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),

@@ -219,10 +219,12 @@ impl<V: Vendor> Pass<'_, V> {
 
     fn connection(&self, spec: &V::AccountSpec, endpoint: Url) -> Connection {
         let metrics = self.context.metrics.clone();
+        let settings = &self.context.settings;
+        let (allowed, insecure) = (settings.allowed_hosts.clone(), settings.allow_insecure_endpoints);
         Connection {
             transport: self.context.transport.clone(),
             endpoint,
-            list_limit: self.context.settings.list_size_limit,
+            list_limit: settings.list_size_limit,
             requests_per_minute: spec.requests_per_minute(),
             observer: Arc::new(move |operation, status, took| {
                 metrics.api_request_finished(V::NAME, operation, status, took);
@@ -230,14 +232,21 @@ impl<V: Vendor> Pass<'_, V> {
                     metrics.rate_limited(V::NAME);
                 }
             }),
+            permits: Arc::new(move |what, url| permitted(what, url, &allowed, insecure)),
+            tokens: self.context.tokens.clone(),
         }
     }
 
     /// The endpoint, if the administrator allows it.
     fn endpoint(&self, spec: &V::AccountSpec) -> Result<Url, Verdict> {
         let settings = &self.context.settings;
-        permitted(spec.endpoint(), &settings.allowed_hosts, settings.allow_insecure_endpoints)
-            .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))
+        permitted(
+            "spec.endpoint",
+            spec.endpoint(),
+            &settings.allowed_hosts,
+            settings.allow_insecure_endpoints,
+        )
+        .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))
     }
 
     async fn credential(&self, spec: &V::AccountSpec) -> Result<Vec<SecretString>, Verdict> {

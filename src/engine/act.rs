@@ -339,6 +339,9 @@ fn refusal<V: Vendor>(name: &str, what: &str, error: &RemoteError) -> Verdict {
         (_, Some(401)) => {
             Verdict::stalled("AuthenticationFailed", message("; correct the credential of the account"))
         }
+        (Disposition::Misconfigured, _) if matches!(error, RemoteError::NotPermitted(_)) => {
+            Verdict::stalled("InvalidSpec", message("; correct the account, or allow it"))
+        }
         (Disposition::Misconfigured, _) => {
             Verdict::stalled("Forbidden", message("; give the account's credential the permission"))
         }

@@ -7,7 +7,7 @@ use super::fingerprint::FingerprintKey;
 use super::state::State;
 use super::vendor::Vendor;
 use crate::metrics::Metrics;
-use crate::remote::{ReflectorEvent, Transport};
+use crate::remote::{ReflectorEvent, TokenCache, Transport};
 use crate::settings::AllowedHosts;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -47,6 +47,8 @@ pub struct Context<V: Vendor> {
     pub settings: EngineSettings,
     /// The way to vendors.
     pub transport: Transport,
+    /// The access tokens of all accounts.
+    pub tokens: TokenCache,
     /// The key of all fingerprints.
     pub key: FingerprintKey,
     /// The metrics.
@@ -87,6 +89,7 @@ impl<V: Vendor> Context<V> {
             client,
             settings,
             transport,
+            tokens: TokenCache::default(),
             key,
             metrics,
             events,

@@ -1,4 +1,4 @@
-//! Whether an account's endpoint may be called: the one place that keeps a tenant from sending a credential to a host of their own. Pure.
+//! Whether an account's endpoint, or one that it leads to, may be called: the one place that keeps a tenant from sending a credential to a host of their own. Pure.
 //!
 //! It judges what is written. Where a name resolves to is not known here.
 
@@ -6,30 +6,36 @@ use crate::settings::AllowedHosts;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
-/// The endpoint as a URL, if the administrator allows it.
+/// The endpoint as a URL, if the administrator allows it. `what` names for a message what holds it, such as `spec.endpoint`.
 ///
 /// # Errors
 /// What is wrong with it, and what to write instead.
-pub fn permitted(endpoint: &str, allowed: &AllowedHosts, allow_insecure: bool) -> Result<Url, String> {
-    let url = Url::parse(endpoint).map_err(|_| "spec.endpoint is no URL".to_owned())?;
+pub fn permitted(
+    what: &str,
+    endpoint: &str,
+    allowed: &AllowedHosts,
+    allow_insecure: bool,
+) -> Result<Url, String> {
+    let url = Url::parse(endpoint).map_err(|_| format!("{what} is no URL"))?;
     if url.scheme() != "https" && !(allow_insecure && url.scheme() == "http") {
-        return Err("spec.endpoint has to begin with https://".into());
+        return Err(format!("{what} has to begin with https://"));
     }
     let has_user = !url.username().is_empty() || url.password().is_some();
     if has_user || url.query().is_some() || url.fragment().is_some() {
-        return Err("spec.endpoint must be a base URL without user, query and fragment".into());
+        return Err(format!("{what} must be a URL without user, query and fragment"));
     }
     if !allowed.allows(&url) {
         return Err(format!(
-            "spec.endpoint goes to a host that the administrator has not allowed; allowed are {} (--allowed-hosts, or \
+            "{what} goes to a host that the administrator has not allowed; allowed are {} (--allowed-hosts, or \
              endpoints.allowedHosts of the chart)",
             allowed.list()
         ));
     }
     if !allow_insecure && url.host().is_none_or(|host| is_private(&host)) {
-        return Err("spec.endpoint goes to a private address; the administrator can allow that with --allow-insecure-endpoints \
+        return Err(format!(
+            "{what} goes to a private address; the administrator can allow that with --allow-insecure-endpoints \
                     (endpoints.allowInsecure of the chart)"
-            .into());
+        ));
     }
     Ok(url)
 }
@@ -88,7 +94,7 @@ mod tests {
             "8.8.8.8",
         ];
         let allowed = AllowedHosts::parse(&hosts.map(str::to_owned)).expect("hosts");
-        permitted(endpoint, &allowed, allow_insecure).map(|_| ())
+        permitted("spec.endpoint", endpoint, &allowed, allow_insecure).map(|_| ())
     }
 
     #[test]

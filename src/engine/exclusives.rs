@@ -7,7 +7,7 @@
 use super::claims::Stakes;
 use super::object::ObjectKey;
 use super::vendor::{Phase, Vendor, Withheld};
-use crate::remote::{ExclusiveId, Identity, Snapshot};
+use crate::remote::{ExclusiveId, Identity, RemoteItem, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most that a message names.
@@ -156,8 +156,15 @@ impl<V: Vendor> Arena<'_, V> {
     /// How it stands for `me`, who has the object `mine` and asks for `asked`.
     pub fn contest(&self, me: &ObjectKey, mine: Option<&Identity>, asked: &[(ExclusiveId, &str)]) -> Contest {
         let mut contest = Contest::default();
-        for (id, label) in asked {
-            let Some((holder, gives_up)) = self.obstacle(me, mine, *id) else { continue };
+        let mut own = mine
+            .and_then(|mine| self.snapshot.get(mine.as_str()))
+            .map(|entry| entry.item.exclusive())
+            .unwrap_or_default();
+        own.sort_unstable();
+        // A vendor may after all let two objects have it: then it is no obstacle to keep it.
+        let missing = asked.iter().filter(|(id, _)| own.binary_search(id).is_err());
+        for (id, label) in missing {
+            let Some((holder, gives_up)) = self.obstacle(me, *id) else { continue };
             if gives_up {
                 contest.withheld.insert(*id);
                 contest.givers.insert(holder);
@@ -174,14 +181,11 @@ impl<V: Vendor> Arena<'_, V> {
     }
 
     /// Who stands between `me` and `id`, and whether they are about to give it up.
-    fn obstacle(&self, me: &ObjectKey, mine: Option<&Identity>, id: ExclusiveId) -> Option<(Holder, bool)> {
+    fn obstacle(&self, me: &ObjectKey, id: ExclusiveId) -> Option<(Holder, bool)> {
         let Some(object) = self.snapshot.holders().get(id) else {
             let first = self.wishes.first(self.realm, id).filter(|first| *first != me)?;
             return Some((Holder::Connector(first.clone()), false));
         };
-        if Some(object) == mine {
-            return None;
-        }
         if self.is_leaving(object) {
             return Some((Holder::Leaving(object.clone()), true));
         }

@@ -257,14 +257,14 @@ impl<V: Vendor> Facts<'_, V> {
         if bond == Bond::Adopted && refused {
             return Plan::Blocked(Blocked::NotAdoptable { identity, changes, policy: self.adoption });
         }
+        if changes.is_empty() && self.contest.withheld.is_empty() {
+            return Plan::InSync { identity, bond };
+        }
         if self.contest.taken_count > 0 {
             return Plan::Blocked(Blocked::Taken);
         }
         if self.contest.is_stuck {
             return Plan::Blocked(Blocked::Standoff);
-        }
-        if changes.is_empty() && self.contest.withheld.is_empty() {
-            return Plan::InSync { identity, bond };
         }
         if changes.is_empty() || self.contest.has_nothing {
             return Plan::Wait(Waiting::ForRelease(Some((identity, bond))));

@@ -41,6 +41,17 @@ pub enum RemoteError {
         /// How long the vendor asks to be left alone.
         retry_after: Option<Duration>,
     },
+    /// No access token could be had; nothing was sent to the API.
+    #[error("no access token could be had from the {from}: {cause}")]
+    Token {
+        /// What was asked for it.
+        from: &'static str,
+        /// What came of that.
+        cause: Box<RemoteError>,
+    },
+    /// The administrator has not allowed what would have to be called, as the text says; nothing was sent there.
+    #[error("{0}")]
+    NotPermitted(String),
     /// The request could not be built; nothing was sent.
     #[error("the request could not be built: {0}")]
     Request(String),
@@ -63,9 +74,14 @@ pub enum Disposition {
 const DEFAULT_HOLD: Duration = Duration::from_mins(1);
 
 impl RemoteError {
-    /// The HTTP status, where there was one.
+    /// The HTTP status, where there was one. A client that the token endpoint refuses counts as a 401, whichever status says so (RFC 6749 has
+    /// 400 for most).
     pub fn status(&self) -> Option<StatusCode> {
         match self {
+            Self::Token { cause, .. } => cause.status().map(|status| match status.as_u16() {
+                400 | 403 => StatusCode::UNAUTHORIZED,
+                _ => status,
+            }),
             Self::Status { status, .. } | Self::Malformed { status, .. } => Some(*status),
             _ => None,
         }
@@ -76,7 +92,13 @@ impl RemoteError {
         match self {
             Self::Timeout(_) | Self::Unreachable(_) | Self::Malformed { .. } => Disposition::Retry,
             Self::BudgetSpent(wait) => Disposition::RetryAfter(*wait),
-            Self::TooLarge(_) => Disposition::Misconfigured,
+            Self::Token { cause, .. } => match cause.disposition() {
+                _ if self.status() == Some(StatusCode::UNAUTHORIZED) => Disposition::Misconfigured,
+                // Nobody who waits for a token can change where it is fetched.
+                Disposition::WaitForChange => Disposition::Retry,
+                other => other,
+            },
+            Self::TooLarge(_) | Self::NotPermitted(_) => Disposition::Misconfigured,
             Self::Request(_) => Disposition::WaitForChange,
             Self::Status { status, retry_after, .. } => match status.as_u16() {
                 429 => Disposition::RetryAfter(retry_after.unwrap_or(DEFAULT_HOLD)),
@@ -94,7 +116,7 @@ impl RemoteError {
         match self {
             Self::Timeout(_) | Self::Unreachable(_) | Self::TooLarge(_) | Self::Malformed { .. } => true,
             Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT,
-            Self::BudgetSpent(_) | Self::Request(_) => false,
+            Self::BudgetSpent(_) | Self::Token { .. } | Self::NotPermitted(_) | Self::Request(_) => false,
         }
     }
 }
@@ -125,6 +147,23 @@ mod tests {
             Disposition::WaitForChange,
             "a redirect is never followed"
         );
+    }
+
+    #[test]
+    fn what_follows_from_having_no_token() {
+        let token = |cause| RemoteError::Token { from: "token endpoint", cause: Box::new(cause) };
+        for refused in [400, 401, 403] {
+            let error = token(status(refused, None));
+            assert_eq!(error.status(), Some(StatusCode::UNAUTHORIZED), "{refused}");
+            assert_eq!(error.disposition(), Disposition::Misconfigured, "{refused}");
+        }
+        assert_eq!(token(status(404, None)).disposition(), Disposition::Retry);
+        assert_eq!(token(status(503, None)).disposition(), Disposition::Retry);
+        assert_eq!(
+            token(status(429, Some(7))).disposition(),
+            Disposition::RetryAfter(Duration::from_secs(7))
+        );
+        assert!(!token(RemoteError::Timeout(Duration::from_secs(30))).may_have_applied());
     }
 
     #[test]

@@ -15,6 +15,11 @@ impl ExclusiveId {
         Self(number)
     }
 
+    /// Its number.
+    pub const fn number(self) -> u128 {
+        self.0
+    }
+
     /// The thing that is spelled so.
     pub fn of(spelling: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, spelling.as_bytes());

@@ -29,8 +29,8 @@ fn without_flags_the_operator_has_the_documented_defaults() {
         Settings {
             listen: "0.0.0.0:8080".parse().unwrap(),
             watch_namespaces: vec![],
-            controllers: ["onomondo"].into(),
-            concurrency: [("onomondo", 8)].into(),
+            controllers: CONTROLLERS.iter().copied().collect(),
+            concurrency: CONTROLLERS.iter().map(|name| (*name, 8)).collect(),
             resync_interval: Duration::from_mins(1),
             request_timeout: Duration::from_secs(30),
             consistency_allowance: Duration::from_secs(30),
@@ -92,7 +92,9 @@ fn one_controller_may_have_a_concurrency_of_its_own() {
     assert_eq!(settings(&["--concurrency=4,onomondo=16"]).concurrency_of("onomondo"), 16);
     assert_eq!(settings(&["--concurrency=4"]).concurrency_of("a controller that does not run"), 0);
     assert!(refusal(&["--concurrency=0"]).contains("write a number from 1 to 256"));
-    assert!(refusal(&["--concurrency=onomodo=2"]).contains("there are: onomondo"));
+    assert!(
+        refusal(&["--concurrency=onomodo=2"]).contains(&format!("there are: {}", CONTROLLERS.join(", ")))
+    );
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn names_that_kubernetes_would_refuse_are_refused_at_once() {
     assert!(refusal(&["--watch-namespace=Plant"]).contains("the name of one namespace"));
     assert!(refusal(&["--watch-namespace=a.b"]).contains("the name of one namespace"));
     assert!(refusal(&["--lease-name=-x"]).contains("the name of an object"));
-    assert!(refusal(&["--controllers=onomondo,apono"]).contains("no controller \"apono\""));
+    assert!(refusal(&["--controllers=onomondo,nobody"]).contains("no controller \"nobody\""));
 }
 
 #[test]

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::support::{Vendor, https, tls};
 
 /// The kinds of action that the stories below show.
-pub(crate) const SHOWN: [&str; 12] = [
+pub(crate) const SHOWN: [&str; 13] = [
     "status",
+    "refused",
     "delay",
     "apply_late",
     "hang",
@@ -62,12 +63,24 @@ async fn a_status_may_hide_an_effect() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_in_the_vendors_own_form() {
+    let vendor = Vendor::new();
+    vendor.fault(once("POST"), json!({ "kind": "refused", "code": 503 })).await;
+    let answer = vendor.post(https("abc")).await;
+    assert_eq!((answer.status, answer.body), (503, json!({ "error": "service_unavailable" })));
+    vendor.fault(once("POST"), json!({ "kind": "refused", "code": 504, "after_applying": true })).await;
+    assert_eq!(vendor.post(https("abc")).await.error(), "gateway_timeout");
+    assert_eq!(vendor.names().await, ["abc"], "only the second took effect");
+}
+
+#[tokio::test]
 async fn a_status_that_no_answer_can_have_is_refused() {
     let vendor = Vendor::new();
     for action in [
         json!({ "kind": "status", "code": 99 }),
         json!({ "kind": "status", "code": 500, "headers": { "a b": "c" } }),
         json!({ "kind": "html", "code": 700 }),
+        json!({ "kind": "refused", "code": 600 }),
         json!({ "kind": "stale_list" }),
         json!({ "kind": "apply_late", "milliseconds": 3_600_001 }),
         json!({ "kind": "status", "code": 500, "unheard-of": 1 }),

@@ -1,59 +1,9 @@
-//! Every switch, seen under each of its answers.
-//!
-//! A story is one sequence of requests and what was seen of it; beside it stands what each answer of the switch makes of it.
-//! No two answers may look alike, and no answer may be missing.
+//! Every switch of Onomondo, and how switches are set.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
-
-use connector_operator::emulator::{Answers, Configuration, Emulator};
 use serde_json::{Value, json};
 
+use crate::both_ways::stories;
 use crate::support::{Answer, SUPPLIER, Vendor, https, tls};
-
-type Told = Pin<Box<dyn Future<Output = Value>>>;
-
-/// Tells the story under each answer and compares what was seen.
-async fn check(switch: &str, story: fn(Vendor) -> Told, expected: &[(&str, Value)]) {
-    let known = Emulator::new(Configuration::default()).unwrap();
-    let known =
-        known.switches().known().iter().find(|known| known.name == switch).expect("a switch of this name");
-    if let Answers::OneOf(words) = known.answers {
-        let words = words.iter().map(|(word, _)| *word).collect::<Vec<_>>();
-        let told = expected.iter().map(|(answer, _)| *answer).collect::<Vec<_>>();
-        assert_eq!(told, words, "{switch} has these answers");
-    }
-    let mut seen = BTreeMap::new();
-    for (answer, expected) in expected {
-        let told = story(Vendor::with_switches(&[(switch, answer)])).await;
-        assert_eq!(told, *expected, "{switch}={answer}");
-        if let Some(twin) = seen.insert(told.to_string(), answer) {
-            panic!("{switch} looks the same as {twin} and as {answer}");
-        }
-        if *answer == known.default {
-            assert_eq!(story(Vendor::new()).await, *expected, "{switch} is {answer} where nobody sets it");
-        }
-    }
-}
-
-macro_rules! stories {
-    ($($name:ident: $switch:literal, $story:expr, { $($answer:literal => $seen:tt,)+ })+) => {
-        $(
-            #[tokio::test(start_paused = true)]
-            async fn $name() {
-                let story: fn(Vendor) -> Told = |vendor| Box::pin(async move { $story(vendor).await });
-                check($switch, story, &[$(($answer, json!($seen)),)+]).await;
-            }
-        )+
-
-        #[test]
-        fn every_switch_has_a_story() {
-            let known = Emulator::new(Configuration::default()).unwrap();
-            let known = known.switches().known().iter().map(|switch| switch.name).collect::<BTreeSet<_>>();
-            assert_eq!(BTreeSet::from([$($switch,)+]), known);
-        }
-    };
-}
 
 fn refusal(answer: &Answer) -> Value {
     json!([answer.status, answer.error()])
@@ -101,6 +51,8 @@ async fn passthrough_of(vendor: &Vendor, rules: Value) -> Value {
 }
 
 stories! {
+    "onomondo";
+
     the_rate_limit: "onomondo.requests-per-minute", async |vendor: Vendor| {
         let mut statuses = Vec::new();
         for _ in 0..3 {

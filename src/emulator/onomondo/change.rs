@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
-use super::hexadecimal_digest;
 use super::refusal::Refusal;
 use super::shape::{self, Required, Shape};
 use super::state::Tag;
@@ -14,6 +13,7 @@ use super::store::{Connector, SecretState};
 use super::switches::{
     ClearSecret, OptionsPatch, SameSecret, SecretTimestamps, TlsSecrets, UnknownOption, UnknownTag,
 };
+use crate::emulator::redaction::hexadecimal_digest;
 use crate::emulator::switches::Answered;
 
 type Options = Map<String, Value>;

@@ -20,9 +20,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, patch};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use super::redaction::redact;
 use super::switches::{Answered, Switch};
 use super::{Context, Vendor};
 use refusal::Refusal;
@@ -75,19 +76,16 @@ impl Vendor for Onomondo {
 
     fn redact(&self, body: &mut Value) {
         let Some(options) = body.get_mut("options").and_then(Value::as_object_mut) else { return };
-        for (_, value) in options.iter_mut().filter(|(name, _)| shape::is_secret(name)) {
-            let bytes = match &*value {
-                Value::Null => continue,
-                Value::String(text) if text.is_empty() => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            *value = Value::from(format!("<set> sha256:{}", hexadecimal_digest(bytes.as_bytes())));
-        }
+        let secrets = options.iter_mut().filter(|(name, _)| shape::is_secret(name));
+        secrets.for_each(|(_, secret)| redact(secret));
     }
 
     fn rate_limited(&self, reset_seconds: Option<u32>, retry_after_seconds: Option<u32>) -> Response {
         gate::made_up_rate_limit(self, reset_seconds, retry_after_seconds)
+    }
+
+    fn refused(&self, status: StatusCode) -> Response {
+        Refusal::of_status(status).answer(&self.switches())
     }
 
     fn api(&self) -> Router {
@@ -121,14 +119,4 @@ impl Vendor for Onomondo {
 
 async fn nothing_here(axum::extract::State(onomondo): axum::extract::State<Onomondo>) -> Response {
     Refusal::not_found().answer(&onomondo.switches())
-}
-
-/// The SHA-256 of these bytes in hexadecimal.
-fn hexadecimal_digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

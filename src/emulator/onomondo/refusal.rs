@@ -45,6 +45,11 @@ impl Refusal {
         Self::new(Cause::NotFound, "not_found", "there is nothing of this name")
     }
 
+    /// What the status alone says.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        Self::new(Cause::Status(status), generic(status), "the request could not be served")
+    }
+
     /// The answer, as the switches say.
     pub(super) fn answer(&self, switches: &Answered) -> Response {
         let status = match self.cause {

@@ -6,7 +6,8 @@ use super::declared;
 use super::model::Connector;
 use crate::api::OnomondoConnectorSpec;
 use crate::engine::vendor::{Change, Desired};
-use crate::remote::{Call, Class, Client, Entry, RemoteError, Response, Source};
+use crate::remote::{Call, Class, Client, Entry, ListAnswer, RemoteError, Response, Source};
+use crate::vendors::quoting::{is_short_word, overlaps};
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -107,7 +108,7 @@ impl Onomondo {
         struct Sim {
             id: Value,
         }
-        let call = Call::new("sims", Class::Read, Method::GET, &["sims"])
+        let call = Call::get("sims", &["sims"])
             .query("filter[]", &format!("connector:{name}"))
             .query("limit", &NAMED_SIMS.to_string());
         let response = self.http.send(call).await.ok().filter(|response| response.status.is_success())?;
@@ -164,8 +165,10 @@ impl Source for Onomondo {
 
     /// `GET /connectors` → 200 with a bare array of all connectors; there are no pages.
     async fn list(&self) -> Result<Vec<Connector>, RemoteError> {
-        let response = self.http.send(Call::list("list", &["connectors"])).await?;
-        if response.status.is_success() { response.json() } else { Err(self.refusal(response, &[])) }
+        match self.http.list(Call::get("list", &["connectors"]), None).await? {
+            ListAnswer::Listed(list) => Ok(list.rows),
+            ListAnswer::Refused(response) => Err(self.refusal(response, &[])),
+        }
     }
 }
 
@@ -193,30 +196,4 @@ fn passthrough(rules: &[crate::api::OnomondoPassthrough]) -> Value {
         body
     };
     rules.iter().map(one).collect()
-}
-
-fn is_short_word(text: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
-    !text.is_empty() && text.len() <= 80 && text.chars().all(is_allowed)
-}
-
-/// Whether one holds eight characters or more of the other.
-fn overlaps(secret: &str, text: &str) -> bool {
-    const TELLING: usize = 8;
-    text.len() >= TELLING
-        && (0..=text.len() - TELLING)
-            .any(|at| text.get(at..at + TELLING).is_some_and(|part| secret.contains(part)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_that_repeats_part_of_a_secret_is_not_shown() {
-        assert!(overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "bad_abcdefgh1"));
-        assert!(!overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "name_already_taken"));
-        assert!(!is_short_word("-----BEGIN RSA PRIVATE KEY-----\nMIIE"));
-        assert!(is_short_word("connector_in_use"));
-    }
 }

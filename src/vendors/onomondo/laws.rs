@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::emulator::{Configuration, DEFAULT_API_KEY, Emulator};
 use crate::engine::vendor::SecretValues;
-use crate::remote::{Client as Http, Snapshot, Source, Transport};
+use crate::remote::{Client as Http, Snapshot, Source, TokenCache, Transport};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceExt};
+use url::Url;
 
 const TAG: &str = "a5023f47-1db8-425e-b664-dc0b8921f644";
 
@@ -41,6 +42,8 @@ fn client(switches: &[(String, String)]) -> Client {
         list_limit: 1 << 20,
         requests_per_minute: 60_000,
         observer: Arc::new(|_, _, _| {}),
+        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
+        tokens: TokenCache::default(),
     };
     let header = HeaderValue::from_static(DEFAULT_API_KEY);
     Client::new(Http::new(connection, header), SecretString::from(DEFAULT_API_KEY))

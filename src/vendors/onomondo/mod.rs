@@ -20,10 +20,10 @@ use crate::engine::vendor::{
     Change, Deletion, Desired, Findings, SecretField, SecretState, Vendor, Withheld,
 };
 use crate::remote::{Connection, Entry, Identity, RemoteError};
+use crate::vendors::place;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
-use url::Url;
 
 /// Onomondo, as the engine sees it.
 pub struct Onomondo;
@@ -39,7 +39,7 @@ impl Vendor for Onomondo {
     type Client = Client;
 
     fn scope(account: &OnomondoAccountSpec) -> String {
-        Url::parse(account.endpoint()).map_or_else(|_| account.endpoint().to_owned(), |url| place(&url))
+        place(account.endpoint())
     }
 
     fn manner(account: &OnomondoAccountSpec) -> String {
@@ -187,10 +187,4 @@ impl Vendor for Onomondo {
 /// The remote name that a spec asks for.
 fn name<'a>(spec: &'a OnomondoConnectorSpec, object_name: &'a str) -> &'a str {
     spec.name.as_deref().unwrap_or(object_name)
-}
-
-/// Host, port where it is not the scheme's, and path where there is one.
-fn place(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path().trim_end_matches('/'))
 }

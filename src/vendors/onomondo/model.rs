@@ -5,6 +5,7 @@
 //! published `oneOf` of `options` overlaps and rejects its own examples.
 
 use crate::remote::{Identity, RemoteItem};
+use crate::vendors::lenient::or_default;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -61,13 +62,6 @@ pub struct SecretMeta {
     /// When it was changed last.
     #[serde(default, deserialize_with = "or_default")]
     pub last_updated_at: Option<String>,
-}
-
-/// Reads a value, or its default where it is null or of another shape.
-fn or_default<'de, D: Deserializer<'de>, T: Default + serde::de::DeserializeOwned>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 /// Tags are objects with an `id` on read and plain UUIDs on write; both are understood.

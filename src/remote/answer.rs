@@ -1,0 +1,144 @@
+//! The vendor's answer: its head first, then as much of its body as its reader allows. It is never logged.
+
+use super::errors::RemoteError;
+use super::rate::asked_to_wait;
+use super::rows::{Listed, Rows};
+use super::transport::{Transport, TransportBody};
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// The most bytes of an answer that is no list.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// A whole answer.
+pub struct Response {
+    /// The HTTP status.
+    pub status: StatusCode,
+    content_type: Option<String>,
+    retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+/// The answer to a request for a list.
+pub enum ListAnswer<T> {
+    /// 2xx, with the whole list.
+    Listed(Listed<T>),
+    /// Anything else: the vendor's own error format is in it.
+    Refused(Response),
+}
+
+impl Response {
+    /// Decodes a 2xx JSON answer.
+    ///
+    /// # Errors
+    /// [`RemoteError::Malformed`] for anything else than the JSON of a `T`. The text names line and column, never a value.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, RemoteError> {
+        expect_json(self.status, self.content_type.as_deref())?;
+        serde_json::from_slice(&self.body).map_err(|error| RemoteError::Malformed {
+            status: self.status,
+            what: format!(
+                "JSON that is cut or of another shape (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+        })
+    }
+
+    /// The answer as it is, for a vendor's own error format. Never to be logged or shown.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The error that a non-2xx answer is, with the vendor's checked code.
+    pub fn into_error(self, code: Option<String>) -> RemoteError {
+        RemoteError::Status { status: self.status, code, retry_after: self.retry_after }
+    }
+}
+
+/// An answer of which only the head has come.
+pub(super) struct Opened {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    body: TransportBody,
+}
+
+/// Sends a request and waits for the head of its answer.
+pub(super) async fn open(transport: &Transport, request: Request<Bytes>) -> Result<Opened, RemoteError> {
+    let answer = transport.clone().oneshot(request).await.map_err(|error| unreachable(&*error))?;
+    let (head, body) = answer.into_parts();
+    Ok(Opened { status: head.status, headers: head.headers, body })
+}
+
+impl Opened {
+    /// Reads an answer that is no list.
+    pub(super) async fn whole(mut self) -> Result<Response, RemoteError> {
+        let mut body = BytesMut::new();
+        while let Some(data) = self.next().await? {
+            if body.len() + data.len() > ANSWER_LIMIT {
+                return Err(RemoteError::TooLarge(ANSWER_LIMIT));
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(Response {
+            status: self.status,
+            retry_after: asked_to_wait(self.status, &self.headers),
+            content_type: self.content_type(),
+            body: body.freeze(),
+        })
+    }
+
+    /// Reads a list of at most `limit` bytes, in `member` where the answer is an object.
+    pub(super) async fn list<T: DeserializeOwned>(
+        mut self,
+        member: Option<&str>,
+        limit: usize,
+    ) -> Result<ListAnswer<T>, RemoteError> {
+        if !self.status.is_success() {
+            return Ok(ListAnswer::Refused(self.whole().await?));
+        }
+        expect_json(self.status, self.content_type().as_deref())?;
+        let mut rows = Rows::new(self.status, member, limit);
+        while let Some(data) = self.next().await? {
+            rows.take(&data)?;
+        }
+        Ok(ListAnswer::Listed(rows.finish()?))
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, RemoteError> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(data) = frame.map_err(|error| unreachable(&*error))?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    fn content_type(&self) -> Option<String> {
+        Some(self.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase())
+    }
+}
+
+fn expect_json(status: StatusCode, content_type: Option<&str>) -> Result<(), RemoteError> {
+    // The vendor's own words stay out: a header can repeat what it was sent.
+    let what = match content_type {
+        None => return Ok(()),
+        Some(kind) if kind.contains("json") => return Ok(()),
+        Some(kind) if kind.starts_with("text/html") => "an HTML page where JSON was expected",
+        Some(_) => "something else where JSON was expected",
+    };
+    Err(RemoteError::Malformed { status, what: what.into() })
+}
+
+/// The cause at the bottom, in the network library's words; those hold no URL (the transport takes it out).
+fn unreachable(error: &(dyn std::error::Error + 'static)) -> RemoteError {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    RemoteError::Unreachable(cause.to_string().chars().filter(|c| !c.is_control()).take(200).collect())
+}

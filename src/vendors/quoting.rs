@@ -1,0 +1,51 @@
+//! What of a vendor's own words may reach a condition: short ones, and none that repeat a secret. Pure.
+
+/// Whether a vendor's code is one short word or two, and no text that could hold anything.
+pub(super) fn is_short_word(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    !text.is_empty() && text.len() <= 80 && text.chars().all(is_allowed)
+}
+
+/// Whether one holds eight characters or more of the other.
+pub(super) fn overlaps(secret: &str, text: &str) -> bool {
+    const TELLING: usize = 8;
+    text.len() >= TELLING
+        && (0..=text.len() - TELLING)
+            .any(|at| text.get(at..at + TELLING).is_some_and(|part| secret.contains(part)))
+}
+
+/// A vendor's sentence as far as a condition shows it: one line of at most 200 characters, with a full stop. `None` where there is nothing.
+pub(super) fn sentence(text: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = visible.chars().take(LONGEST).collect();
+    if short.len() < visible.len() {
+        short.push('…');
+    } else if !short.ends_with(['.', '!', '?']) && !short.is_empty() {
+        short.push('.');
+    }
+    Some(short).filter(|short| !short.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_repeats_part_of_a_secret_is_not_shown() {
+        assert!(overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "bad_abcdefgh1"));
+        assert!(!overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "name_already_taken"));
+        assert!(!is_short_word("-----BEGIN RSA PRIVATE KEY-----\nMIIE"));
+        assert!(is_short_word("connector_in_use"));
+    }
+
+    #[test]
+    fn a_sentence_is_one_short_line() {
+        assert_eq!(sentence("Bad\nrequest"), Some("Bad request.".into()));
+        assert_eq!(sentence("Why?"), Some("Why?".into()));
+        assert_eq!(sentence(" \u{0} "), None);
+        let long = sentence(&"ü".repeat(500)).expect("a sentence");
+        assert_eq!(long.chars().count(), 201, "{long}");
+    }
+}
