@@ -67,8 +67,7 @@ impl<V: Vendor> Pass<'_, V> {
             Ok(account) => account,
             Err(NoAccount::Soon) => return Ok(()),
             Err(NoAccount::Missing(_)) if self.account_may_come() => return Ok(()),
-            Err(NoAccount::Missing(verdict)) => return self.say(verdict).await,
-            Err(NoAccount::Say(verdict)) => return self.say(verdict).await,
+            Err(NoAccount::Missing(verdict) | NoAccount::Say(verdict)) => return self.say(verdict).await,
         };
         self.memory(|memory| memory.account_missed_since = None);
         if let Some(verdict) = self.scope_changed(&account.view.scope) {

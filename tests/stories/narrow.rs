@@ -15,6 +15,18 @@ async fn narrow(story: &Story, tag: Option<&str>) {
     story.vendor.set_keys(&json!([{"key": story.api_key, "organisation": "default", "tags": tags}])).await;
 }
 
+/// A story in which `plant-a` is Ready at a vendor with these switches.
+async fn ready(name: &str, switches: &[(&str, &str)]) -> Story {
+    let opening =
+        switches.iter().fold(Story::named(name), |opening, (switch, answer)| opening.switch(switch, answer));
+    let mut story = opening.begin().await;
+    story.onomondo_account("").await;
+    story.ready(ACCOUNT).await;
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
+    story
+}
+
 #[tokio::test]
 async fn a_vendor_that_wants_bearer_is_told_so_by_the_account_alone() {
     let mut story =
@@ -35,14 +47,8 @@ async fn a_vendor_that_wants_bearer_is_told_so_by_the_account_alone() {
 #[tokio::test]
 async fn whatever_the_refusal_says_the_sims_are_named() {
     for answer in ["code", "forbidden", "message"] {
-        let mut story = Story::named(&format!("narrow-sims-{answer}"))
-            .switch("onomondo.delete-blocked-body", answer)
-            .begin()
-            .await;
-        story.onomondo_account("").await;
-        story.ready(ACCOUNT).await;
-        story.apply(HTTPS).await;
-        story.ready(PLANT_A).await;
+        let story =
+            ready(&format!("narrow-sims-{answer}"), &[("onomondo.delete-blocked-body", answer)]).await;
         story.vendor.map_sim("8945020000000000001", "plant-a").await;
         story.delete(PLANT_A).await;
         let is_blocked = |seen: &Value| condition(seen, "Ready") == "False/DeletionBlocked";
@@ -60,14 +66,7 @@ async fn whatever_the_refusal_says_the_sims_are_named() {
 #[tokio::test]
 async fn a_rename_with_sims_goes_through_or_says_why_not() {
     for answer in ["follow", "stay", "refused"] {
-        let mut story = Story::named(&format!("narrow-rename-{answer}"))
-            .switch("onomondo.rename-with-sims", answer)
-            .begin()
-            .await;
-        story.onomondo_account("").await;
-        story.ready(ACCOUNT).await;
-        story.apply(HTTPS).await;
-        story.ready(PLANT_A).await;
+        let story = ready(&format!("narrow-rename-{answer}"), &[("onomondo.rename-with-sims", answer)]).await;
         story.vendor.map_sim("8945020000000000001", "plant-a").await;
         story.edit(PLANT_A, "spec: {name: plant-b}").await;
         if answer == "refused" {
@@ -142,15 +141,8 @@ async fn what_a_narrow_key_creates_and_then_does_not_see_is_not_doubled() {
 #[tokio::test]
 async fn what_a_narrow_key_sees_and_may_not_write_is_said() {
     for (answer, expected) in [("403", "False/Forbidden"), ("404", "False/RemoteUnavailable")] {
-        let mut story = Story::named(&format!("narrow-write-{answer}"))
-            .switch("onomondo.narrowed-key-read", "shown")
-            .switch("onomondo.narrowed-key-write", answer)
-            .begin()
-            .await;
-        story.onomondo_account("").await;
-        story.ready(ACCOUNT).await;
-        story.apply(HTTPS).await;
-        story.ready(PLANT_A).await;
+        let switches = [("onomondo.narrowed-key-read", "shown"), ("onomondo.narrowed-key-write", answer)];
+        let story = ready(&format!("narrow-write-{answer}"), &switches).await;
         narrow(&story, Some(TAG)).await;
         story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
         story.becomes(PLANT_A, "Ready", expected).await;
@@ -161,9 +153,9 @@ async fn what_a_narrow_key_sees_and_may_not_write_is_said() {
         assert_eq!(story.vendor.connectors().await.len(), 1);
         // After a 404 it is tried again, how often is a matter of time.
         let refused = format!("{PATCH} -> {answer}");
-        let tries = story.vendor_writes().await.iter().filter(|request| **request == refused).count();
-        let tried = vec![refused.as_str(); if answer == "403" { 1 } else { tries }];
-        let sent = [&[POST][..], &tried, &[PATCH]].concat();
+        let seen = story.vendor_writes().await.iter().filter(|request| **request == refused).count();
+        let refusals = vec![refused.as_str(); if answer == "403" { 1 } else { seen }];
+        let sent = [&[POST][..], &refusals, &[PATCH]].concat();
         story.cost(&sent, &[(PLANT_A, "patch, status ×3")]).await;
         story.end().await;
     }

@@ -24,6 +24,16 @@ spec:
   https: {host: 'https://ingest.example.com/v1'}
 ";
 
+/// The same without leave to take over what is there: what a claim stands on is ours, and needs none.
+pub(crate) const NEVER_ADOPTED: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  adoptionPolicy: Never
+  type: https
+  https: {host: 'https://ingest.example.com/v1'}
+";
+
 /// One with write-only values, from the Secret `client`. More of its spec may follow, indented by two.
 pub(crate) const TLS: &str = "
 kind: OnomondoConnector
@@ -37,6 +47,11 @@ spec:
     keySecretRef: {name: client}
     certSecretRef: {name: client}
 ";
+
+/// What the vendor has of [`HTTPS`], with that host.
+pub(crate) fn there(host: &str) -> Value {
+    json!({"type": "https", "options": {"host": host, "shouldReturnBody": false}})
+}
 
 /// The options of [`TLS`], as the vendor's log shows them.
 pub(crate) fn tls_options(identity: &Identity) -> Value {
