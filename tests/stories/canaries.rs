@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST};
 use crate::support::objects::condition_message;
 use crate::support::opening::random_text;
 use crate::support::story::Story;
 
-const ACCOUNT: &str = "OnomondoAccount/default";
 const HUB: &str = "OnomondoConnector/hub-7";
-const PLANT_A: &str = "OnomondoConnector/plant-a";
+const POST_HUB: &str = "POST /connectors hub-7";
 
 const CONNECTORS: &str = "
 kind: OnomondoConnector
@@ -66,6 +66,12 @@ async fn a_refusal_that_repeats_a_secret_is_cut_down_to_its_status() {
     story.becomes(ACCOUNT, "Ready", "False/RemoteUnavailable").await;
     story.vendor.heal().await;
     story.ready(ACCOUNT).await;
+    // Each is claimed, refused, released, and told of once.
+    let refused = [format!("{POST_HUB} -> 400"), format!("{POST} -> 400")];
+    let writes = "patch ×2, status";
+    story
+        .cost_in_any_order(&refused.each_ref().map(String::as_str), &[(HUB, writes), (PLANT_A, writes)])
+        .await;
     story.end().await;
 }
 
@@ -73,6 +79,7 @@ async fn a_refusal_that_repeats_a_secret_is_cut_down_to_its_status() {
 async fn a_list_that_shows_the_secrets_is_not_repeated_anywhere() {
     let mut story = Story::begin("canaries-list").await;
     story.onomondo_account("").await;
+    story.ready(ACCOUNT).await;
     let text = "HostName=hub-7.azure-devices.net;SharedAccessKeyName=uplink;SharedAccessKey=q83/u+3dzHcJw9vZ7LkQbA==";
     story.secret("hub", &[("connectionString", text)]).await;
     let identity = story.tls_secret("plant-a-tls").await;
@@ -80,11 +87,13 @@ async fn a_list_that_shows_the_secrets_is_not_repeated_anywhere() {
     for object in [HUB, PLANT_A] {
         story.ready(object).await;
     }
+    story.the_last_write_is_listed().await;
 
     story.vendor.change_connector("hub-7", &json!({"options": {"connectionString": text}})).await;
     let shown = json!({"options": {"key": identity.key, "port": 8883, "motto": identity.key}});
     story.vendor.change_connector("plant-a", &shown).await;
     story.edit(PLANT_A, "spec: {managementPolicy: Plan}").await;
+    story.ready(PLANT_A).await;
     story.look_again().await;
     let differs =
         |object: &Value| object["status"]["plannedChanges"].as_array().is_some_and(|all| !all.is_empty());
@@ -92,5 +101,8 @@ async fn a_list_that_shows_the_secrets_is_not_repeated_anywhere() {
     story.edit(PLANT_A, "spec: {managementPolicy: Manage}").await;
     let ready = story.ready(PLANT_A).await;
     assert_eq!(ready["status"]["plannedChanges"], Value::Null);
+    // The finalizer comes and goes with the policy.
+    let writes = [(HUB, "patch, status"), (PLANT_A, "patch, status, patch, status ×2, patch, status")];
+    story.cost_in_any_order(&[POST, POST_HUB, PATCH], &writes).await;
     story.end().await;
 }

@@ -2,26 +2,8 @@
 
 use serde_json::json;
 
-use crate::plant::{ACCOUNT, DELETE, LIST, PATCH, PLANT_A, POST};
+use crate::plant::{ACCOUNT, DELETE, LIST, NEVER_ADOPTED, PATCH, PLANT_A, POST, TLS};
 use crate::support::story::{DEADLINE, Story};
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  adoptionPolicy: Never # a claim needs none
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
-
-const WITH_SECRETS: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  adoptionPolicy: Never
-  type: tls
-  tls: {host: 123.123.123.123, port: 443, serverName: plant-a.example.com, keySecretRef: {name: plant-a-tls}, certSecretRef: {name: plant-a-tls}}
-";
 
 /// One replica that need not wait for its predecessor's lease.
 async fn begin(name: &str) -> Story {
@@ -47,7 +29,7 @@ async fn hold_back(story: &Story, method: &str, applied: bool) {
 async fn killed_between_the_post_and_the_status() {
     let mut story = begin("crash-after-post").await;
     hold_back(&story, "POST", true).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     killed_while_it_waits_for(&mut story, "POST", true).await;
     assert_eq!(story.condition(PLANT_A, "Ready").await, "-", "nothing was said yet");
 
@@ -62,9 +44,9 @@ async fn killed_between_the_post_and_the_status() {
 #[tokio::test]
 async fn killed_between_the_post_and_the_status_of_a_connector_with_secrets() {
     let mut story = begin("crash-after-post-with-secrets").await;
-    story.tls_secret("plant-a-tls").await;
+    story.tls_secret("client").await;
     hold_back(&story, "POST", true).await;
-    story.apply(WITH_SECRETS).await;
+    story.apply(&format!("{TLS}  adoptionPolicy: Never\n")).await;
     killed_while_it_waits_for(&mut story, "POST", true).await;
 
     story.operator().restart().await;
@@ -82,7 +64,7 @@ async fn killed_between_the_claim_and_the_post() {
     // The budget's one request goes into the list; the POST has to wait for the next.
     story.onomondo_account("{requestsPerMinute: 1, requestTimeout: 5m}").await;
     story.ready(ACCOUNT).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     let is_claimed = |object: &serde_json::Value| {
         object["metadata"]["annotations"]["connector-operator.io/claim"].is_string()
     };
@@ -107,7 +89,7 @@ async fn killed_between_the_claim_and_the_post() {
 async fn killed_in_the_middle_of_a_rename() {
     for (name, applied) in [("crash-rename-applied", true), ("crash-rename-lost", false)] {
         let mut story = begin(name).await;
-        story.apply(MANIFEST).await;
+        story.apply(NEVER_ADOPTED).await;
         story.ready(PLANT_A).await;
         hold_back(&story, "PATCH", applied).await;
         story.edit(PLANT_A, "spec: {name: plant-b}").await;
@@ -136,7 +118,7 @@ async fn killed_in_the_middle_of_a_rename() {
 async fn killed_in_the_middle_of_a_delete() {
     for (name, applied) in [("crash-delete-applied", true), ("crash-delete-lost", false)] {
         let mut story = begin(name).await;
-        story.apply(MANIFEST).await;
+        story.apply(NEVER_ADOPTED).await;
         story.ready(PLANT_A).await;
         hold_back(&story, "DELETE", applied).await;
         story.delete(PLANT_A).await;

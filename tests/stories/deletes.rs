@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, DELETE, HTTPS, LIST, PLANT_A, POST, in_sync, with_account};
+use crate::plant::{
+    ACCOUNT, DELETE, HTTPS, LIST, PLANT_A, POST, in_sync, refused_because_of_sims, with_account,
+};
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::{DEADLINE, Story};
 
@@ -80,11 +82,7 @@ async fn a_connector_that_sims_are_mapped_to_names_them_and_goes_when_they_are_g
     story.vendor.unmap_sim("8945020000000000001").await;
     story.gone(PLANT_A).await;
     assert_eq!(story.vendor.connector("plant-a").await, None);
-    // How often it was refused is a matter of time: the back-off goes on until the SIM is unmapped. Each time it is asked why.
-    let refused = format!("{DELETE} -> 403");
-    let why = "GET /sims?filter%5B%5D=connector%3Aplant-a&limit=5";
-    let tries = story.vendor_writes().await.iter().filter(|request| **request == refused).count();
-    let asked = [&[POST][..], &[refused.as_str(), why].repeat(tries), &[DELETE]].concat();
+    let asked = [&[POST][..], &refused_because_of_sims(&story).await, &[DELETE]].concat();
     story.cost(&asked, &[(PLANT_A, "patch, status ×2, patch")]).await;
     story.end().await;
 }

@@ -2,17 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST, with_account};
+use crate::plant::{ACCOUNT, NEVER_ADOPTED, PATCH, PLANT_A, POST, with_account};
 use crate::support::story::{DEADLINE, Story};
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  adoptionPolicy: Never # a claim needs none
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 /// The next list is as it was before the last write.
 async fn next_list_lags(story: &Story) {
@@ -36,14 +27,14 @@ async fn a_list_that_lags_a_write_neither_repeats_it_nor_shows_in_the_status() {
     story.ready(ACCOUNT).await;
 
     next_list_lags(&story).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     let created = story.ready(PLANT_A).await;
     let seen = looked_at_after(&story, 2).await;
     assert_eq!(seen["status"]["conditions"], created["status"]["conditions"], "it flaps");
     story.cost(&[POST], &[(PLANT_A, "patch, status ×2")]).await;
 
     next_list_lags(&story).await;
-    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
     let changed = story.ready(PLANT_A).await;
     let seen = looked_at_after(&story, 3).await;
     assert_eq!(seen["status"]["conditions"], changed["status"]["conditions"], "it flaps");
@@ -58,7 +49,7 @@ async fn a_list_that_lags_a_post_whose_answer_was_lost_does_not_double_it() {
     next_list_lags(&story).await;
     story.vendor.fault(json!({"method": "POST", "times": 1}), json!({"kind": "cut_after_applying"})).await;
 
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     story.ready(PLANT_A).await;
 
     assert_eq!(story.vendor.connectors().await.len(), 1);
@@ -76,7 +67,7 @@ async fn a_list_that_lags_after_a_crash_does_not_double_the_post() {
         .vendor
         .fault(json!({"method": "POST", "times": 1}), json!({"kind": "hang", "after_applying": true}))
         .await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     story.vendor.wait_for("POST", 1, DEADLINE).await;
     story.operator().kill().await;
 

@@ -29,6 +29,7 @@ mod open_questions;
 mod outage;
 mod plan;
 mod plant;
+mod proxy;
 mod quiet;
 mod refused;
 mod removed;

@@ -1,8 +1,8 @@
 //! `managementPolicy: Observe` reports what is there and never writes to the vendor.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::plant::{HTTPS, PATCH, PLANT_A, POST, in_sync, with_account};
+use crate::plant::{HTTPS, PATCH, PLANT_A, POST, in_sync, there, with_account};
 
 const OBSERVED: &str = "
 kind: OnomondoConnector
@@ -13,10 +13,6 @@ spec:
   type: https
   https: {host: 'https://ingest.example.com/v1'}
 ";
-
-fn there(host: &str) -> Value {
-    json!({"type": "https", "options": {"host": host, "shouldReturnBody": false}})
-}
 
 #[tokio::test]
 async fn what_comes_changes_and_goes_is_reported_and_nothing_is_sent() {
@@ -77,18 +73,20 @@ async fn a_managed_connector_is_let_go_to_be_observed_and_taken_back() {
 }
 
 #[tokio::test]
-async fn deleting_what_was_managed_and_is_observed_leaves_it_at_the_vendor() {
-    let mut story = in_sync("observe-deleted", HTTPS).await;
-    // Both at once: the finalizer is still there when the operator hears of the delete.
-    story.operator().terminate().await;
-    story.edit(PLANT_A, "spec: {managementPolicy: Observe}").await;
-    story.delete(PLANT_A).await;
-    story.operator().restart().await;
-    story.gone(PLANT_A).await;
+async fn deleting_what_was_managed_and_is_so_no_more_leaves_it_at_the_vendor() {
+    for policy in ["Observe", "Plan"] {
+        let mut story = in_sync(&format!("deleted-under-{}", policy.to_lowercase()), HTTPS).await;
+        // Both at once: the finalizer is still there when the operator hears of the delete.
+        story.operator().terminate().await;
+        story.edit(PLANT_A, &format!("spec: {{managementPolicy: {policy}}}")).await;
+        story.delete(PLANT_A).await;
+        story.operator().restart().await;
+        story.gone(PLANT_A).await;
 
-    let note = story.told(&format!("Normal Orphaned {PLANT_A}")).await;
-    assert_eq!(note, "the object at the vendor was left as it is: managementPolicy is Observe");
-    assert!(story.vendor.connector("plant-a").await.is_some());
-    story.cost(&[POST], &[(PLANT_A, "patch, status, patch")]).await;
-    story.end().await;
+        let note = story.told(&format!("Normal Orphaned {PLANT_A}")).await;
+        assert_eq!(note, format!("the object at the vendor was left as it is: managementPolicy is {policy}"));
+        assert!(story.vendor.connector("plant-a").await.is_some());
+        story.cost(&[POST], &[(PLANT_A, "patch, status, patch")]).await;
+        story.end().await;
+    }
 }

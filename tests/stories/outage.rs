@@ -2,24 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST, with_account};
+use crate::plant::{ACCOUNT, NEVER_ADOPTED, PATCH, PLANT_A, POST, with_account};
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::{DEADLINE, Story};
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  adoptionPolicy: Never # a claim needs none
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 /// A connector that is in sync, under an account that is read every ten seconds.
 async fn in_sync(name: &str) -> Story {
     let mut story = Story::begin(name).await;
     story.onomondo_account("resyncInterval: 10s").await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     story.ready(PLANT_A).await;
     let shows_it = |account: &Value| account["status"]["lastSnapshot"]["objects"] == 1;
     story.eventually(ACCOUNT, "read with the connector", shows_it).await;
@@ -44,7 +35,7 @@ async fn the_vendor_goes_down_and_comes_back() {
     assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
 
     // What is declared meanwhile waits, and is told why.
-    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
     let waiting = story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
     assert_eq!(condition(&waiting, "Reconciling"), "True/ProgressingWithRetry");
 
@@ -75,8 +66,8 @@ const PATCH_BEAT: &str = "PATCH /connectors/beat";
 #[tokio::test]
 async fn what_is_no_list_is_never_a_list_without_us() {
     let story = with_account("outage-answers").await;
-    story.apply(MANIFEST).await;
-    story.apply(&MANIFEST.replace("plant-a", "beat")).await;
+    story.apply(NEVER_ADOPTED).await;
+    story.apply(&NEVER_ADOPTED.replace("plant-a", "beat")).await;
     story.ready(PLANT_A).await;
     story.ready(BEAT).await;
     let shows_both = |account: &Value| account["status"]["lastSnapshot"]["objects"] == 2;
@@ -120,7 +111,7 @@ async fn what_is_no_list_is_never_a_list_without_us() {
 async fn a_post_is_found_again(name: &str, spoiled: Value, line: &str, writes: &str) {
     let story = with_account(name).await;
     story.vendor.fault(json!({"method": "POST", "times": 1}), spoiled).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     let doubtful = story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
     assert_eq!(condition(&doubtful, "Reconciling"), "True/ProgressingWithRetry");
     let message = condition_message(&doubtful, "Ready");

@@ -1,8 +1,8 @@
 //! `managementPolicy: Plan` says what Manage would do and never writes to the vendor.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::plant::{HTTPS, PLANT_A, POST, in_sync, with_account};
+use crate::plant::{PLANT_A, POST, there, with_account};
 
 const PLANNED: &str = "
 kind: OnomondoConnector
@@ -13,10 +13,6 @@ spec:
   type: https
   https: {host: 'https://ingest.example.com/v1'}
 ";
-
-fn there(host: &str) -> Value {
-    json!({"type": "https", "options": {"host": host, "shouldReturnBody": false}})
-}
 
 #[tokio::test]
 async fn the_plan_follows_the_vendor_and_nothing_is_sent() {
@@ -74,22 +70,5 @@ async fn what_was_planned_is_done_when_it_is_managed_and_no_more_when_it_is_plan
     // The finalizer comes and goes with the policy; the rename is announced.
     let writes = "status, patch, status, patch, status, patch, status ×2";
     story.cost(&[POST, "PATCH /connectors/plant-a plant-z"], &[(PLANT_A, writes)]).await;
-    story.end().await;
-}
-
-#[tokio::test]
-async fn deleting_what_was_managed_and_is_planned_leaves_it_at_the_vendor() {
-    let mut story = in_sync("plan-deleted", HTTPS).await;
-    // Both at once: the finalizer is still there when the operator hears of the delete.
-    story.operator().terminate().await;
-    story.edit(PLANT_A, "spec: {managementPolicy: Plan}").await;
-    story.delete(PLANT_A).await;
-    story.operator().restart().await;
-    story.gone(PLANT_A).await;
-
-    let note = story.told(&format!("Normal Orphaned {PLANT_A}")).await;
-    assert_eq!(note, "the object at the vendor was left as it is: managementPolicy is Plan");
-    assert!(story.vendor.connector("plant-a").await.is_some());
-    story.cost(&[POST], &[(PLANT_A, "patch, status, patch")]).await;
     story.end().await;
 }

@@ -24,6 +24,16 @@ spec:
   https: {host: 'https://ingest.example.com/v1'}
 ";
 
+/// The same without leave to take over what is there: what a claim stands on is ours, and needs none.
+pub(crate) const NEVER_ADOPTED: &str = "
+kind: OnomondoConnector
+metadata: {name: plant-a}
+spec:
+  adoptionPolicy: Never
+  type: https
+  https: {host: 'https://ingest.example.com/v1'}
+";
+
 /// One with write-only values, from the Secret `client`. More of its spec may follow, indented by two.
 pub(crate) const TLS: &str = "
 kind: OnomondoConnector
@@ -37,6 +47,11 @@ spec:
     keySecretRef: {name: client}
     certSecretRef: {name: client}
 ";
+
+/// What the vendor has of [`HTTPS`], with that host.
+pub(crate) fn there(host: &str) -> Value {
+    json!({"type": "https", "options": {"host": host, "shouldReturnBody": false}})
+}
 
 /// The options of [`TLS`], as the vendor's log shows them.
 pub(crate) fn tls_options(identity: &Identity) -> Value {
@@ -71,4 +86,13 @@ pub(crate) async fn in_sync_with_secret(name: &str, manifest: &str) -> (Story, I
     story.ready(PLANT_A).await;
     story.the_last_write_is_listed().await;
     (story, identity)
+}
+
+/// The DELETEs that were refused because of SIMs, each with the question which ones. How many there are is a matter of time: the
+/// back-off goes on until nobody maps them any more.
+pub(crate) async fn refused_because_of_sims(story: &Story) -> Vec<&'static str> {
+    const REFUSED: &str = "DELETE /connectors/plant-a -> 403";
+    const WHICH: &str = "GET /sims?filter%5B%5D=connector%3Aplant-a&limit=5";
+    let tries = story.vendor_writes().await.iter().filter(|request| *request == REFUSED).count();
+    [REFUSED, WHICH].repeat(tries)
 }

@@ -2,17 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, LIST, PATCH, PLANT_A, POST, with_account};
+use crate::plant::{ACCOUNT, HTTPS, LIST, PATCH, PLANT_A, POST, there, with_account};
 use crate::support::objects::condition;
 use crate::support::story::{DEADLINE, Story};
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 /// The claim with the finalizer before the POST, both gone again once it was refused for certain, and what is said of it.
 const REFUSED: &str = "patch ×2, status";
@@ -35,7 +27,7 @@ async fn looked_at_again(story: &Story, mark: &str) -> Value {
 async fn a_key_that_may_not_write_stalls_the_connector() {
     let story = with_account("refused-forbidden").await;
     refuses(&story, "POST", 403, "forbidden").await;
-    story.apply(MANIFEST).await;
+    story.apply(HTTPS).await;
 
     let refused = story.becomes(PLANT_A, "Ready", "False/Forbidden").await;
     assert_eq!(condition(&refused, "Stalled"), "True/Forbidden");
@@ -60,7 +52,7 @@ async fn a_create_that_the_vendor_finds_invalid_is_believed_after_a_fresh_list()
     {
         let story = with_account(name).await;
         refuses(&story, "POST", code, "invalid_host").await;
-        story.apply(MANIFEST).await;
+        story.apply(HTTPS).await;
 
         let refused = story.becomes(PLANT_A, "Ready", "False/InvalidSpec").await;
         assert_eq!(condition(&refused, "Stalled"), "True/InvalidSpec");
@@ -86,10 +78,10 @@ async fn a_name_that_a_stranger_took_meanwhile_is_a_conflict_and_stays_one() {
     let mut story = Story::named("refused-taken").value("leaderElection.enabled", false).begin().await;
     story.onomondo_account("").await;
     story.ready(ACCOUNT).await;
-    let strangers = json!({"type": "https", "options": {"host": "https://elsewhere.example.com", "shouldReturnBody": true}});
+    let strangers = there("https://elsewhere.example.com");
     story.vendor.put_connector("plant-a", &strangers).await;
     let before = story.vendor.connector("plant-a").await;
-    story.apply(MANIFEST).await;
+    story.apply(HTTPS).await;
 
     let conflict = story.becomes(PLANT_A, "Ready", "False/Conflict").await;
     assert_eq!(condition(&conflict, "Stalled"), "True/Conflict");
@@ -116,9 +108,9 @@ async fn a_name_that_a_stranger_took_meanwhile_is_a_conflict_and_stays_one() {
 #[tokio::test]
 async fn a_name_under_which_a_stranger_made_just_what_is_declared_is_adopted() {
     let story = with_account("refused-identical").await;
-    let identical = json!({"type": "https", "options": {"host": "https://ingest.example.com/v1", "shouldReturnBody": true}});
+    let identical = there("https://ingest.example.com/v1");
     story.vendor.put_connector("plant-a", &identical).await;
-    story.apply(MANIFEST).await;
+    story.apply(HTTPS).await;
     story.ready(PLANT_A).await;
 
     let note = story.told("Normal Adopted OnomondoConnector/plant-a").await;
@@ -130,7 +122,7 @@ async fn a_name_under_which_a_stranger_made_just_what_is_declared_is_adopted() {
 #[tokio::test]
 async fn a_change_that_the_vendor_finds_invalid_stalls_and_is_not_repeated() {
     let story = with_account("refused-change").await;
-    story.apply(MANIFEST).await;
+    story.apply(HTTPS).await;
     story.ready(PLANT_A).await;
     refuses(&story, "PATCH", 400, "invalid_host").await;
     story.edit(PLANT_A, "spec: {https: {host: 'https://ingest.example.com/v2'}}").await;

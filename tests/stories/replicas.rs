@@ -5,19 +5,10 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, PATCH, PLANT_A, POST};
+use crate::plant::{ACCOUNT, NEVER_ADOPTED, PATCH, PLANT_A, POST};
 use crate::support::http::get;
 use crate::support::story::{DEADLINE, Story};
 use crate::support::wait;
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  adoptionPolicy: Never # a claim needs none
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 /// Which replica says that it leads.
 async fn leader(story: &Story) -> Option<usize> {
@@ -57,7 +48,7 @@ async fn the_leader_is_killed_in_the_middle_of_a_post() {
 
     let once = json!({"method": "POST", "times": 1});
     story.vendor.fault(once, json!({"kind": "hang", "after_applying": true})).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     story.vendor.wait_for("POST", 1, DEADLINE).await;
     story.operators[0].kill().await;
     let last = lease(&story).await;
@@ -84,7 +75,7 @@ async fn a_leader_that_is_asked_to_stop_gives_the_lease_back_at_once() {
         .await;
     story.onomondo_account("").await;
     story.ready(ACCOUNT).await;
-    story.apply(MANIFEST).await;
+    story.apply(NEVER_ADOPTED).await;
     story.ready(PLANT_A).await;
 
     let status = story.operators[0].terminate().await;
@@ -93,7 +84,7 @@ async fn a_leader_that_is_asked_to_stop_gives_the_lease_back_at_once() {
         leader(&story).await.filter(|leader| *leader == 1).ok_or("it does not")
     })
     .await;
-    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
     story.ready(PLANT_A).await;
 
     story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;

@@ -2,17 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, DELETE, PATCH, PLANT_A, POST, in_sync};
+use crate::plant::{ACCOUNT, DELETE, HTTPS, PATCH, PLANT_A, POST, in_sync};
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::Story;
-
-const MANIFEST: &str = "
-kind: OnomondoConnector
-metadata: {name: plant-a}
-spec:
-  type: https
-  https: {host: 'https://ingest.example.com/v1', shouldReturnBody: true}
-";
 
 /// Points the account at `host`.
 async fn points_at(story: &Story, host: &str) {
@@ -22,7 +14,7 @@ async fn points_at(story: &Story, host: &str) {
 
 #[tokio::test]
 async fn an_account_that_moved_touches_nothing_that_was_made_before() {
-    let story = in_sync("scope", MANIFEST).await;
+    let story = in_sync("scope", HTTPS).await;
     let (here, elsewhere) = (story.vendor.host().to_owned(), story.vendor.other_host());
 
     points_at(&story, &elsewhere).await;
@@ -34,7 +26,7 @@ async fn an_account_that_moved_touches_nothing_that_was_made_before() {
          delete this object and create it again"
     );
     assert_eq!(condition_message(&changed, "Ready"), message);
-    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: false}}").await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
     story.becomes(PLANT_A, "Ready", "False/ScopeChanged").await;
     story.cost(&[POST], &[(PLANT_A, "patch, status ×3")]).await;
 
@@ -60,7 +52,7 @@ async fn an_account_that_moved_touches_nothing_that_was_made_before() {
 
 #[tokio::test]
 async fn a_connector_that_was_made_elsewhere_can_be_let_go_and_made_here() {
-    let story = in_sync("scope-move", MANIFEST).await;
+    let story = in_sync("scope-move", HTTPS).await;
     let elsewhere = story.vendor.other_host();
     points_at(&story, &elsewhere).await;
     story.becomes(PLANT_A, "Ready", "False/ScopeChanged").await;
@@ -70,7 +62,7 @@ async fn a_connector_that_was_made_elsewhere_can_be_let_go_and_made_here() {
     story.becomes(PLANT_A, "Ready", "False/ScopeChanged").await;
     story.delete(PLANT_A).await;
     story.gone(PLANT_A).await;
-    story.apply(MANIFEST).await;
+    story.apply(HTTPS).await;
     let adopted = story.ready(PLANT_A).await;
     assert_eq!(adopted["status"]["scope"], Value::from(elsewhere));
     // In its first life it is left behind; in its second it is adopted.

@@ -3,28 +3,37 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, HTTPS, PLANT_A, POST, in_sync, with_account};
 use crate::support::opening::random_text;
 use crate::support::story::Story;
 
-const ACCOUNT: &str = "OnomondoAccount/default";
 const NAMES: [&str; 4] = ["plant-a", "plant-b", "plant-c", "plant-d"];
+const POSTS: [&str; 4] =
+    [POST, "POST /connectors plant-b", "POST /connectors plant-c", "POST /connectors plant-d"];
 
 fn connector(name: &str) -> String {
     format!("OnomondoConnector/{name}")
 }
 
 /// Four Ready connectors.
-async fn four(story: &mut Story) {
-    story.onomondo_account("").await;
+async fn four(name: &str) -> Story {
+    let story = with_account(name).await;
     for name in NAMES {
-        let spec = "{type: https, https: {host: 'https://ingest.example.com/v1'}}";
-        story.apply(&format!("kind: OnomondoConnector\nmetadata: {{name: {name}}}\nspec: {spec}")).await;
+        story.apply(&HTTPS.replace("plant-a", name)).await;
     }
     for name in NAMES {
         story.ready(&connector(name)).await;
     }
     story.the_last_write_is_listed().await;
     story.ready(ACCOUNT).await;
+    story
+}
+
+/// The story cost these requests, the four connectors these writes, and others those.
+async fn costs(story: &Story, vendor: &[&str], of_the_four: [&str; 4], others: &[(&str, &str)]) {
+    let names = NAMES.map(connector);
+    let four = names.iter().zip(of_the_four).map(|(name, writes)| (name.as_str(), writes));
+    story.cost_in_any_order(vendor, &four.chain(others.iter().copied()).collect::<Vec<_>>()).await;
 }
 
 /// What a person copies from the message.
@@ -34,8 +43,7 @@ fn accepted_by(message: &str) -> &str {
 
 #[tokio::test]
 async fn nothing_is_written_and_when_they_are_back_all_is_well() {
-    let mut story = Story::begin("shrunk").await;
-    four(&mut story).await;
+    let story = four("shrunk").await;
     let (newest, kept) = (story.vendor.newest().await, story.vendor.connectors().await);
 
     for name in &NAMES[..3] {
@@ -75,15 +83,15 @@ async fn nothing_is_written_and_when_they_are_back_all_is_well() {
         story.ready(&connector(name)).await;
     }
     story.gone(&connector("plant-e")).await;
-    let lines = story.writes_since(newest).await;
-    assert_eq!(lines, ["PATCH /connectors/plant-d"], "only the edit, now that it may");
+    // Only the edit was sent, now that it may. Each connector was told that it has to wait, and that it is over.
+    let sent = [&POSTS[..], &["PATCH /connectors/plant-d"]].concat();
+    costs(&story, &sent, ["patch, status ×3"; 4], &[("OnomondoConnector/plant-e", "status")]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_person_accepts_the_loss_and_they_are_created_again() {
-    let mut story = Story::begin("shrunk-accepted").await;
-    four(&mut story).await;
+    let story = four("shrunk-accepted").await;
     let newest = story.vendor.newest().await;
     for name in &NAMES[..3] {
         story.vendor.remove_connector(name).await;
@@ -103,19 +111,16 @@ async fn a_person_accepts_the_loss_and_they_are_created_again() {
         story.ready(&connector(name)).await;
     }
     story.look_again().await;
-    let mut lines = story.writes_since(newest).await;
-    lines.sort();
-    let posts = ["POST /connectors plant-a", "POST /connectors plant-b", "POST /connectors plant-c"];
-    assert_eq!(lines, posts);
     assert_eq!(story.condition(ACCOUNT, "Ready").await, "True/Succeeded");
+    // It waits; its identity leaves the status; it is created again.
+    let lost = "patch, status ×4";
+    costs(&story, &[&POSTS[..], &POSTS[..3]].concat(), [lost, lost, lost, "patch, status"], &[]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn a_key_that_was_narrowed_hides_them() {
-    let mut story = Story::begin("shrunk-narrowed").await;
-    four(&mut story).await;
-    let newest = story.vendor.newest().await;
+    let story = four("shrunk-narrowed").await;
     let key = |tags: Value| json!([{"key": story.api_key, "organisation": "default", "tags": tags}]);
 
     story.vendor.set_keys(&key(json!(["a5023f47-1db8-425e-b664-dc0b8921f644"]))).await;
@@ -128,21 +133,14 @@ async fn a_key_that_was_narrowed_hides_them() {
     for name in NAMES {
         story.ready(&connector(name)).await;
     }
-    assert_eq!(story.sent_since(newest).await, []);
+    costs(&story, &POSTS, ["patch, status ×3"; 4], &[]).await;
     story.end().await;
 }
 
 #[tokio::test]
 async fn another_organisations_key_hides_even_a_single_one() {
-    let mut story = Story::begin("shrunk-key").await;
-    story.onomondo_account("").await;
-    story
-        .apply("kind: OnomondoConnector\nmetadata: {name: plant-a}\nspec: {type: https, https: {host: 'https://a.example.com'}}")
-        .await;
-    story.ready("OnomondoConnector/plant-a").await;
-    story.the_last_write_is_listed().await;
+    let mut story = in_sync("shrunk-key", HTTPS).await;
     story.ready(ACCOUNT).await;
-    let newest = story.vendor.newest().await;
     let (ours, theirs, successor) =
         (story.api_key.clone(), random_text("their-key"), random_text("next-key"));
     let keys = json!([
@@ -157,7 +155,7 @@ async fn another_organisations_key_hides_even_a_single_one() {
     let message = story.message(ACCOUNT, "Ready").await;
     let cause = "of 1 recorded object 1 is missing since the credential was replaced (plant-a)";
     assert!(message.contains(cause), "{message}");
-    story.becomes("OnomondoConnector/plant-a", "Ready", "Unknown/AccountNotReady").await;
+    story.becomes(PLANT_A, "Ready", "Unknown/AccountNotReady").await;
 
     // A restart forgets nothing of that.
     story.operator().terminate().await;
@@ -167,7 +165,7 @@ async fn another_organisations_key_hides_even_a_single_one() {
 
     story.secret("onomondo", &[("apiKey", &ours)]).await;
     story.ready(ACCOUNT).await;
-    story.ready("OnomondoConnector/plant-a").await;
+    story.ready(PLANT_A).await;
 
     // A successor of the right key is no reason to stop.
     let lists = story.lists().await.len();
@@ -175,7 +173,7 @@ async fn another_organisations_key_hides_even_a_single_one() {
     story.lists_come((lists + 1).saturating_sub(story.lists().await.len())).await;
     story.look_again().await;
     assert_eq!(story.condition(ACCOUNT, "Ready").await, "True/Succeeded");
-    assert_eq!(story.condition("OnomondoConnector/plant-a", "Ready").await, "True/Succeeded");
-    assert_eq!(story.sent_since(newest).await, []);
+    assert_eq!(story.condition(PLANT_A, "Ready").await, "True/Succeeded");
+    story.cost(&[POST], &[(PLANT_A, "patch, status ×3")]).await;
     story.end().await;
 }

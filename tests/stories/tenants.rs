@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::plant::{ACCOUNT, DELETE, POST};
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::Story;
-
-const ACCOUNT: &str = "OnomondoAccount/default";
 
 /// A connector of the other namespace. `more` is more of its spec.
 fn of_the_team(story: &Story, name: &str, more: &str) -> String {
@@ -48,21 +47,22 @@ async fn an_account_is_for_its_own_namespace_until_its_owner_opens_it() {
     let plant_a = object(&story, "plant-a");
     let message = "account tenants/default does not allow namespace tenants-team; its owner can do so in spec.allowedNamespaces";
     assert_eq!(refused(&story, &plant_a).await, message);
-    assert_eq!(story.vendor_writes().await, Vec::<String>::new());
+    story.cost(&[], &[(&plant_a, "status")]).await;
 
     story.edit(ACCOUNT, "spec: {allowedNamespaces: {from: All}}").await;
     story.ready(&plant_a).await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.cost(&[POST], &[(&plant_a, "status, patch, status")]).await;
 
     story.edit(ACCOUNT, "spec: {allowedNamespaces: {from: Same}}").await;
     assert_eq!(refused(&story, &plant_a).await, message);
     story.edit(&plant_a, "spec: {https: {shouldReturnBody: false}}").await;
     assert_eq!(refused(&story, &plant_a).await, message);
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"], "it may change nothing any more");
+    // It may change nothing any more.
+    story.cost(&[POST], &[(&plant_a, "status, patch, status ×3")]).await;
     story.delete(&plant_a).await;
     story.gone(&plant_a).await;
-    let writes = ["POST /connectors plant-a", "DELETE /connectors/plant-a"];
-    assert_eq!(story.vendor_writes().await, writes, "what it created it may still delete");
+    // What it created it may still delete.
+    story.cost(&[POST, DELETE], &[(&plant_a, "status, patch, status ×3, patch")]).await;
     story.end().await;
 }
 
@@ -83,7 +83,7 @@ async fn an_account_that_selects_by_labels_follows_them() {
     story.ready(&plant_a).await;
     story.edit("Namespace/tenants-labels-team", "metadata: {labels: {team: b}}").await;
     assert_eq!(refused(&story, &plant_a).await, message);
-    assert_eq!(story.vendor_writes().await, ["POST /connectors plant-a"]);
+    story.cost(&[POST], &[(&plant_a, "status, patch, status ×2")]).await;
     story.end().await;
 }
 
@@ -94,7 +94,9 @@ async fn labels_that_may_not_be_read_select_nobody_and_the_status_says_why() {
     story.apply(&of_the_team(&story, "plant-a", "")).await;
     let message = "account tenants-unread-labels/default selects namespaces by their labels, which this operator may not read; install \
                    it with rbac.clusterScoped=true, or set allowedNamespaces.from to All or Same";
-    assert_eq!(refused(&story, &object(&story, "plant-a")).await, message);
+    let plant_a = object(&story, "plant-a");
+    assert_eq!(refused(&story, &plant_a).await, message);
+    story.cost(&[], &[(&plant_a, "status")]).await;
     story.end().await;
 }
 
@@ -108,7 +110,7 @@ async fn other_namespaces_may_only_use_names_of_the_pattern() {
 
     story.edit(&plant_a, "spec: {name: team-plant-a}").await;
     story.ready(&plant_a).await;
-    assert_eq!(story.vendor_writes().await, ["POST /connectors team-plant-a"]);
+    story.cost(&["POST /connectors team-plant-a"], &[(&plant_a, "status, patch, status")]).await;
     story.end().await;
 }
 
@@ -150,6 +152,7 @@ async fn of_a_strangers_object_other_namespaces_learn_only_that_it_exists() {
             "NAME exists, and this namespace may not take it over",
         ),
     ];
+    let mut told_once = Vec::new();
     for (kind, more, ready, message) in cases {
         for name in [kind.to_owned(), format!("{kind}-guessed")] {
             story.apply(&of_the_team(&story, &name, more)).await;
@@ -159,9 +162,11 @@ async fn of_a_strangers_object_other_namespaces_learn_only_that_it_exists() {
                 assert_eq!(told["status"][field], Value::Null, "{name}: status.{field} tells of it");
             }
             assert!(!told["status"].to_string().contains("strangers-host"), "{told}");
+            told_once.push(object(&story, &name));
         }
     }
-    assert_eq!(story.vendor_writes().await, Vec::<String>::new());
+    let writes: Vec<_> = told_once.iter().map(|object| (object.as_str(), "status")).collect();
+    story.cost(&[], &writes).await;
     story.end().await;
 }
 
@@ -179,7 +184,8 @@ async fn who_holds_a_name_is_not_told_to_other_namespaces() {
     assert_eq!(condition_message(&conflict, "Ready"), message);
     assert_eq!(conflict["status"]["remote"], Value::Null);
     assert!(!conflict["status"].to_string().contains("secret-plan"), "{conflict}");
-    assert_eq!(story.vendor_writes().await, ["POST /connectors shared"]);
+    let writes = [("OnomondoConnector/secret-plan", "patch, status"), (&plant_a, "status")];
+    story.cost(&["POST /connectors shared"], &writes).await;
     story.end().await;
 }
 
@@ -192,12 +198,13 @@ async fn the_ceiling_lets_through_what_the_owner_allows() {
     story.onomondo_account("{allowedNamespaces: {from: All, adoption: IfIdentical}}").await;
     story.ready(ACCOUNT).await;
 
+    let [plant_a, plant_b] = ["plant-a", "plant-b"].map(|name| object(&story, name));
     for name in ["plant-a", "plant-b"] {
         story.apply(&of_the_team(&story, name, "adoptionPolicy: Always")).await;
     }
-    story.ready(&object(&story, "plant-a")).await;
-    let conflict = story.becomes(&object(&story, "plant-b"), "Ready", "False/Conflict").await;
+    story.ready(&plant_a).await;
+    let conflict = story.becomes(&plant_b, "Ready", "False/Conflict").await;
     assert!(!conflict["status"].to_string().contains("strangers-host"), "{conflict}");
-    assert_eq!(story.vendor_writes().await, Vec::<String>::new());
+    story.cost(&[], &[(&plant_a, "patch, status"), (&plant_b, "status")]).await;
     story.end().await;
 }

@@ -38,6 +38,10 @@ pub struct Release {
     pub service_account: String,
     /// What the Deployment starts the operator with.
     pub arguments: Vec<String>,
+    /// The environment variables that the Deployment sets.
+    pub variables: Vec<(String, String)>,
+    /// As what the operator knows the API server, where it is not its address: `name:port`.
+    pub cluster: Option<String>,
 }
 
 /// Every object that the chart makes of these values, or what Helm says against them.
@@ -87,10 +91,14 @@ impl Release {
         };
         let pod = &find("Deployment")["spec"]["template"]["spec"];
         let arguments = pod["containers"][0]["args"].as_array().expect("the operator's arguments");
+        let variables = pod["containers"][0]["env"].as_array().into_iter().flatten();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
         Release {
             namespace: namespace.to_owned(),
             service_account: pod["serviceAccountName"].as_str().expect("a ServiceAccount").to_owned(),
-            arguments: arguments.iter().map(|argument| argument.as_str().expect("text").to_owned()).collect(),
+            arguments: arguments.iter().map(text).collect(),
+            variables: variables.map(|one| (text(&one["name"]), text(&one["value"]))).collect(),
+            cluster: None,
         }
     }
 

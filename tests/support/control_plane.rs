@@ -163,7 +163,23 @@ impl ControlPlane {
 
     /// Writes a kubeconfig for another user, readable by this user only.
     pub fn write_kubeconfig(&self, file: &Path, user: &kubeconfig::User<'_>, namespace: &str) {
-        write_private(file, &kubeconfig::text(&self.url, &self.authority, user, namespace));
+        self.write_kubeconfig_by_name(file, &self.host(), user, namespace);
+    }
+
+    /// The same with another name of the API server's certificate in it, as `name:port`.
+    pub fn write_kubeconfig_by_name(
+        &self,
+        file: &Path,
+        host: &str,
+        user: &kubeconfig::User<'_>,
+        namespace: &str,
+    ) {
+        write_private(file, &kubeconfig::text(&format!("https://{host}"), &self.authority, user, namespace));
+    }
+
+    /// Address and port of the API server.
+    pub fn host(&self) -> String {
+        self.url.trim_start_matches("https://").to_owned()
     }
 
     /// The real kubectl, as admin.

@@ -21,7 +21,20 @@ enum Order {
     Any,
 }
 
+/// What counts no more, because the story began to count anew behind it.
+#[derive(Default)]
+pub(super) struct Counted {
+    vendor: u64,
+    kubernetes: usize,
+}
+
 impl Story {
+    /// From now on [`Story::cost`] is the cost of what comes.
+    pub async fn count_anew(&mut self) {
+        let kubernetes = self.operators_requests().await.len();
+        self.counted = Counted { vendor: self.vendor.newest().await, kubernetes };
+    }
+
     /// Holds what the vendor saw and what the operator wrote to its own kinds, from the beginning of the story until now, against
     /// `vendor`, such as `POST /connectors plant-a`, and `kubernetes`, such as `("OnomondoConnector/plant-a", "patch, status ×2")`:
     /// for each object its writes in their order, where `patch` is one of its finalizer and claim.
@@ -38,7 +51,7 @@ impl Story {
 
     async fn compare(&self, vendor: &[&str], order: Order, kubernetes: &[(&str, &str)]) {
         let mut expected: Vec<String> = vendor.iter().map(ToString::to_string).collect();
-        let mut asked = lines(&self.vendor.requests().await);
+        let mut asked = lines(&self.vendor.requests_since(self.counted.vendor).await);
         if !expected.iter().any(|line| is_list(line)) {
             asked.retain(|line| !is_list(line));
         }
@@ -48,7 +61,7 @@ impl Story {
         }
         let expected_writes: BTreeMap<String, String> =
             kubernetes.iter().map(|(object, writes)| ((*object).to_owned(), (*writes).to_owned())).collect();
-        let mut wrote = by_object(&self.operators_requests().await, &self.name);
+        let mut wrote = by_object(&self.operators_requests().await[self.counted.kubernetes..], &self.name);
         wrote.retain(|object, _| !is_account(object) || expected_writes.contains_key(object));
         let mut report = String::new();
         if asked != expected {

@@ -27,6 +27,7 @@ pub mod omf;
 pub mod opening;
 pub mod operator;
 pub mod process;
+pub mod proxy;
 pub mod story;
 pub mod tools;
 pub mod vendor;

@@ -6,6 +6,7 @@ use super::audit::Audit;
 use super::canary::Canaries;
 use super::chart::{Release, Values};
 use super::control_plane::ControlPlane;
+use super::cost::Counted;
 use super::objects::{Address, Objects};
 use super::process::Run;
 use super::story::Story;
@@ -16,8 +17,11 @@ pub struct Opening {
     name: String,
     values: Values,
     arguments: Vec<String>,
+    variables: Vec<Value>,
     switches: Vec<(String, String)>,
     other_namespaces: Vec<String>,
+    allowed_hosts: Vec<String>,
+    cluster: Option<String>,
     replicas: usize,
 }
 
@@ -35,6 +39,27 @@ impl Opening {
         let flag = |argument: &str| argument.split('=').next().map(str::to_owned);
         self.arguments.retain(|known| flag(known) != flag(argument));
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Sets an environment variable of the operator, as people do.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Opening {
+        self.variables.push(json!({"name": name, "value": value}));
+        self
+    }
+
+    /// One more host that accounts may go to.
+    #[must_use]
+    pub fn allowed_host(mut self, host: &str) -> Opening {
+        self.allowed_hosts.push(host.to_owned());
+        self
+    }
+
+    /// The operator knows the API server by this name of its certificate, as `name:port`.
+    #[must_use]
+    pub fn cluster_at(mut self, host: &str) -> Opening {
+        self.cluster = Some(host.to_owned());
         self
     }
 
@@ -97,12 +122,16 @@ impl Opening {
         canaries.guard("the API key", &api_key);
         let credentials = [format!("onomondo:{api_key}")];
         let vendor = Vendor::start(&folder, &credentials, &self.switches).await;
+        let allowed_hosts =
+            [vec![vendor.host().to_owned(), vendor.other_host()], self.allowed_hosts].concat();
         let values = self
             .values
             .with("watch.namespaces", namespaces.clone())
-            .with("endpoints.allowedHosts", vec![vendor.host().to_owned(), vendor.other_host()])
+            .with("endpoints.allowedHosts", allowed_hosts)
+            .with("extraEnv", self.variables)
             .with("extraArgs", self.arguments);
-        let release = Release::install(&objects, &self.name, &self.name, &values, &folder).await;
+        let mut release = Release::install(&objects, &self.name, &self.name, &values, &folder).await;
+        release.cluster = self.cluster;
         let audit = Audit::of(plane, &release.user());
         let mut story = Story {
             name: self.name,
@@ -113,6 +142,7 @@ impl Opening {
             client,
             release,
             audit,
+            counted: Counted::default(),
             vendor,
             operators: Vec::new(),
             canaries,
@@ -147,8 +177,11 @@ impl Story {
             name: name.to_owned(),
             values,
             arguments: vec!["--consistency-allowance=1s".to_owned()],
+            variables: Vec::new(),
             switches: Vec::new(),
             other_namespaces: Vec::new(),
+            allowed_hosts: Vec::new(),
+            cluster: None,
             replicas: 1,
         }
     }

@@ -1,6 +1,6 @@
 //! The real operator as a real process, with the rights of the chart's ServiceAccount and nobody else's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub struct Operator {
     process: Process,
     port: u16,
     arguments: Vec<String>,
-    kubeconfig: PathBuf,
+    variables: Vec<(String, String)>,
 }
 
 impl Operator {
@@ -30,12 +30,15 @@ impl Operator {
     pub async fn start(plane: &ControlPlane, release: &Release, name: &str, folder: &Path) -> Operator {
         let kubeconfig = folder.join(format!("{name}.kubeconfig"));
         let token = token(plane, release).await;
-        plane.write_kubeconfig(&kubeconfig, &User::Token(&token), &release.namespace);
+        let cluster = release.cluster.clone().unwrap_or_else(|| plane.host());
+        plane.write_kubeconfig_by_name(&kubeconfig, &cluster, &User::Token(&token), &release.namespace);
         let log = folder.join(format!("{name}.log"));
         let port = free_port();
         let arguments = on_port(&release.arguments, port);
-        let process = launch(&arguments, &kubeconfig, &log);
-        let mut operator = Operator { name: name.to_owned(), process, port, arguments, kubeconfig };
+        let of_kubeconfig = [("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
+        let variables = [&of_kubeconfig, &release.variables[..]].concat();
+        let process = launch(&arguments, &variables, &log);
+        let mut operator = Operator { name: name.to_owned(), process, port, arguments, variables };
         operator.ready().await;
         operator
     }
@@ -46,7 +49,7 @@ impl Operator {
         self.port = free_port();
         self.arguments = on_port(&self.arguments, self.port);
         let log = self.process.log().to_owned();
-        self.process = launch(&self.arguments, &self.kubeconfig, &log);
+        self.process = launch(&self.arguments, &self.variables, &log);
         self.ready().await;
     }
 
@@ -124,10 +127,9 @@ impl Operator {
     }
 }
 
-fn launch(arguments: &[String], kubeconfig: &Path, log: &Path) -> Process {
+fn launch(arguments: &[String], variables: &[(String, String)], log: &Path) -> Process {
     let program = Path::new(env!("CARGO_BIN_EXE_connector-operator"));
-    let variables = [("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
-    Process::start(program, arguments, &variables, log)
+    Process::start(program, arguments, variables, log)
 }
 
 /// The chart's arguments, but for the address: every replica of a story runs on this machine.

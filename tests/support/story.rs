@@ -38,6 +38,7 @@ pub struct Story {
     pub(super) client: kube::Client,
     pub(super) release: Release,
     pub(super) audit: Audit,
+    pub(super) counted: super::cost::Counted,
     pub(super) canaries: Canaries,
     pub(super) refusals_expected: bool,
     pub(super) ended: bool,
