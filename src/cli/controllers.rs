@@ -11,6 +11,7 @@ use crate::engine::vendor::Vendor;
 use crate::remote::{self, Transport, TransportSettings};
 use crate::settings::Settings;
 use crate::vendors::apono::Apono;
+use crate::vendors::omf::Omf;
 use crate::vendors::onomondo::Onomondo;
 
 /// Vendors cannot be called.
@@ -34,6 +35,7 @@ pub(super) fn all(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static
     };
     add(Onomondo::NAME, |shared, settings| Box::pin(controller::<Onomondo>(shared, settings)));
     add(Apono::NAME, |shared, settings| Box::pin(controller::<Apono>(shared, settings)));
+    add(Omf::NAME, |shared, settings| Box::pin(controller::<Omf>(shared, settings)));
     controllers
 }
 
@@ -67,6 +69,6 @@ mod tests {
 
     #[test]
     fn the_settings_know_each_controller_by_its_own_name() {
-        assert_eq!(CONTROLLERS, [Onomondo::NAME, Apono::NAME]);
+        assert_eq!(CONTROLLERS, [Onomondo::NAME, Apono::NAME, Omf::NAME]);
     }
 }

@@ -82,16 +82,6 @@ impl<T> History<T> {
         self.remember(Change { at, id, before, written: false });
     }
 
-    /// Changes an item in a way that its past does not tell of.
-    pub(super) fn touch(&mut self, id: u64, change: impl FnOnce(&mut T))
-    where
-        T: Clone,
-    {
-        if let Some(item) = self.items.get_mut(&id) {
-            change(Arc::make_mut(item));
-        }
-    }
-
     /// Removes the item of this id, which is returned.
     pub(super) fn remove(&mut self, id: u64, now: Instant) -> Option<Arc<T>> {
         let before = self.items.remove(&id)?;

@@ -54,7 +54,7 @@ use identifiers::Identifiers;
 /// The Onomondo key that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
 pub const DEFAULT_API_KEY: &str = "emulator-key";
 /// The Apono token that is valid where no other is given. It belongs to [`DEFAULT_ORGANISATION`].
-pub const DEFAULT_TOKEN: &str = "emulator-token";
+pub const DEFAULT_APONO_TOKEN: &str = "emulator-token";
 /// The OMF client that is valid where no other credential is given, as `ID:SECRET`.
 pub const DEFAULT_OMF_CLIENT: &str = "emulator-client:emulator-secret";
 /// The bearer token that is valid for ever beside [`DEFAULT_OMF_CLIENT`].

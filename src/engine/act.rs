@@ -311,7 +311,12 @@ async fn failed<V: Vendor>(
     if error.may_have_applied() || error.status().is_some_and(|status| status.as_u16() == 404) {
         view.reflector.request(Refresh::Doubt);
     }
-    let verdict = refusal::<V>(&pass.key.name, what, error);
+    let is_refused = error.disposition() == Disposition::WaitForChange;
+    let verdict = if is_refused {
+        refusal::<V>(&pass.key.name, what, error)
+    } else {
+        refusal::<V>(&pass.key.name, what, &error.without_reference())
+    };
     let next = match error.disposition() {
         Disposition::Retry => Next::BackOff,
         Disposition::RetryAfter(wait) => {

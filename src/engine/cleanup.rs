@@ -203,7 +203,7 @@ async fn delete<V: Vendor>(
         pass.outcome.after_list(view);
     }
     let cause = if status == Some(403) { V::why_not_deleted(client, identity).await } else { None };
-    let why = cause.unwrap_or_else(|| error.to_string());
+    let why = cause.unwrap_or_else(|| error.without_reference().to_string());
     pass.say(Verdict::deletion_blocked(format!("{}: {identity} cannot be deleted: {why}", pass.key.name)))
         .await?;
     retry_later(pass, &error);

@@ -153,8 +153,14 @@ pub struct Arena<'a, V: Vendor> {
 }
 
 impl<V: Vendor> Arena<'_, V> {
-    /// How it stands for `me`, who has the object `mine` and asks for `asked`.
-    pub fn contest(&self, me: &ObjectKey, mine: Option<&Identity>, asked: &[(ExclusiveId, &str)]) -> Contest {
+    /// How it stands for `me`, who has the object `mine`, or could take over `found`, and asks for `asked`.
+    pub fn contest(
+        &self,
+        me: &ObjectKey,
+        mine: Option<&Identity>,
+        found: Option<&Identity>,
+        asked: &[(ExclusiveId, &str)],
+    ) -> Contest {
         let mut contest = Contest::default();
         let mut own = mine
             .and_then(|mine| self.snapshot.get(mine.as_str()))
@@ -164,7 +170,7 @@ impl<V: Vendor> Arena<'_, V> {
         // A vendor may after all let two objects have it: then it is no obstacle to keep it.
         let missing = asked.iter().filter(|(id, _)| own.binary_search(id).is_err());
         for (id, label) in missing {
-            let Some((holder, gives_up)) = self.obstacle(me, *id) else { continue };
+            let Some((holder, gives_up)) = self.obstacle(me, found, *id) else { continue };
             if gives_up {
                 contest.withheld.insert(*id);
                 contest.givers.insert(holder);
@@ -181,8 +187,10 @@ impl<V: Vendor> Arena<'_, V> {
     }
 
     /// Who stands between `me` and `id`, and whether they are about to give it up.
-    fn obstacle(&self, me: &ObjectKey, id: ExclusiveId) -> Option<(Holder, bool)> {
-        let Some(object) = self.snapshot.holders().get(id) else {
+    fn obstacle(&self, me: &ObjectKey, found: Option<&Identity>, id: ExclusiveId) -> Option<(Holder, bool)> {
+        let holder = self.snapshot.holders().get(id).filter(|holder| Some(*holder) != found);
+        let Some(object) = holder else {
+            // Nobody's, or anybody's who comes first.
             let first = self.wishes.first(self.realm, id).filter(|first| *first != me)?;
             return Some((Holder::Connector(first.clone()), false));
         };

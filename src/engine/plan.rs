@@ -141,8 +141,8 @@ pub struct Facts<'a, V: Vendor> {
     pub renaming_to: Option<Identity>,
     /// An open claim under which something may have been created.
     pub claimed: Option<String>,
-    /// Who wins the identity that the spec asks for.
-    pub winner: Option<Stake>,
+    /// The identity that the spec asks for or means, and who wins it.
+    pub winner: Option<(Identity, Stake)>,
     /// How what it asks for stands, where only one can have that. Only a connector that manages contends.
     pub contest: Contest,
     /// What to do when nothing is there.
@@ -160,7 +160,7 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     if facts.snapshot.lists() == 0 {
         return Plan::Wait(Waiting::ForList);
     }
-    if let (Some(holder), Some(wanted)) = (facts.holder_before_me(), V::wanted(facts.spec, &facts.me.name)) {
+    if let Some((wanted, holder)) = facts.holder_before_me() {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
     }
     match facts.locate() {
@@ -195,23 +195,28 @@ pub fn located<V: Vendor>(
 }
 
 impl<V: Vendor> Facts<'_, V> {
-    /// Finds out how what it asks for stands, where only one can have that.
+    /// Finds out who else wants what it asks for: the identity, and whatever else only one can have.
     pub fn contend(&mut self, realm: &str, wishes: &Wishes, stakes: &Stakes) {
-        let asked = V::exclusive(self.spec);
-        if asked.is_empty() || self.policy != ManagementPolicy::Manage {
-            return;
-        }
-        let mine = match self.locate() {
-            Located::Here(identity, _) => Some(identity),
-            Located::Lost(_) | Located::Gone | Located::Nowhere => None,
+        let (mine, found) = match self.locate() {
+            Located::Here(identity, Bond::Adopted) => (None, Some(identity)),
+            Located::Here(identity, _) => (Some(identity), None),
+            Located::Lost(_) | Located::Gone | Located::Nowhere => (None, None),
         };
-        let arena = Arena::<V> { realm, wishes, stakes, snapshot: self.snapshot };
-        self.contest = arena.contest(self.me, mine.as_ref(), &asked);
+        let meant = V::wanted(self.spec, &self.me.name).or_else(|| found.clone());
+        self.winner = meant.and_then(|meant| {
+            let winner = stakes.winner(realm, &meant)?.clone();
+            Some((meant, winner))
+        });
+        let asked = V::exclusive(self.spec);
+        if !asked.is_empty() && self.policy == ManagementPolicy::Manage {
+            let arena = Arena::<V> { realm, wishes, stakes, snapshot: self.snapshot };
+            self.contest = arena.contest(self.me, mine.as_ref(), found.as_ref(), &asked);
+        }
     }
 
-    fn holder_before_me(&self) -> Option<ObjectKey> {
-        let winner = self.winner.as_ref().filter(|_| self.policy == ManagementPolicy::Manage)?;
-        (winner.connector != *self.me).then(|| winner.connector.clone())
+    fn holder_before_me(&self) -> Option<(Identity, ObjectKey)> {
+        let (identity, winner) = self.winner.as_ref().filter(|_| self.policy == ManagementPolicy::Manage)?;
+        (winner.connector != *self.me).then(|| (identity.clone(), winner.connector.clone()))
     }
 
     fn locate(&self) -> Located {

@@ -227,8 +227,6 @@ impl<V: Vendor> Pass<'_, V> {
         let mut state = self.context.state();
         let state = &mut *state;
         let view = &work.account.view;
-        let wanted = V::wanted(work.spec, &self.key.name);
-        let winner = wanted.and_then(|wanted| state.stakes.winner(&view.realm, &wanted).cloned());
         let (is_clean, last_doubt) = {
             let memory = state.memory(self.key, self.object.uid());
             (memory.claim_is_clean, memory.last_doubt)
@@ -248,7 +246,7 @@ impl<V: Vendor> Pass<'_, V> {
             recorded: recorded::<V>(&self.object),
             renaming_to: object_renaming::<V>(&self.object),
             claimed: claim.filter(|_| !is_clean).map(|claim| claim.name),
-            winner,
+            winner: None,
             contest: Contest::default(),
             when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,

@@ -56,7 +56,7 @@ impl Response {
 
     /// The error that a non-2xx answer is, with the vendor's checked code.
     pub fn into_error(self, code: Option<String>) -> RemoteError {
-        RemoteError::Status { status: self.status, code, retry_after: self.retry_after }
+        RemoteError::Status { status: self.status, code, reference: None, retry_after: self.retry_after }
     }
 }
 

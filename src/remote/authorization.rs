@@ -66,12 +66,33 @@ impl Authorization {
         }
     }
 
+    /// Whether a text of the vendor's may tell of what it was sent.
+    pub(super) fn is_repeated_in(&self, text: &str) -> bool {
+        match self {
+            Self::Fixed(header) => header.to_str().is_ok_and(|header| overlaps(credential_of(header), text)),
+            Self::Tokens(source) => source.is_repeated_in(text),
+        }
+    }
+
     /// Sees that a token that the vendor refused is not sent again.
     pub(super) fn refused(&self, token: &Token) {
         if let Self::Tokens(source) = self {
             source.forget(token);
         }
     }
+}
+
+/// What is secret of an `Authorization` header: not the scheme's name.
+pub(super) fn credential_of(header: &str) -> &str {
+    header.split_once(' ').map_or(header, |(_, credential)| credential)
+}
+
+/// Whether a text may tell of a secret: one holds eight characters or more of the other.
+pub fn overlaps(secret: &str, text: &str) -> bool {
+    const TELLING: usize = 8;
+    text.len() >= TELLING
+        && (0..=text.len() - TELLING)
+            .any(|at| text.get(at..at + TELLING).is_some_and(|part| secret.contains(part)))
 }
 
 /// The places for calls that are under way.
@@ -94,5 +115,19 @@ impl Places {
         let place = timeout_at(deadline, self.0.clone().acquire_owned()).await;
         // It is never closed, so that the only error is the deadline's.
         place.ok().and_then(Result::ok).ok_or_else(|| RemoteError::BudgetSpent(began.elapsed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_repeats_part_of_a_secret_is_noticed() {
+        assert!(overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "bad_abcdefgh1"));
+        assert!(!overlaps("HostName=hub;SharedAccessKey=abcdefgh12345678", "name_already_taken"));
+        let bearer = Authorization::from(HeaderValue::from_static("Bearer abcdefgh12345678"));
+        assert!(bearer.is_repeated_in("no such token: efgh1234"));
+        assert!(!bearer.is_repeated_in("Bearer authorization is not enough"), "the scheme is no secret");
     }
 }

@@ -79,6 +79,11 @@ impl Client {
         }
     }
 
+    /// Whether a text of the vendor's may tell of the credential that it was sent.
+    pub fn repeats_credential(&self, text: &str) -> bool {
+        self.authorization.is_repeated_in(text)
+    }
+
     /// The account's budget.
     pub fn budget(&self) -> &SharedBudget {
         &self.budget

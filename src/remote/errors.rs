@@ -32,12 +32,14 @@ pub enum RemoteError {
         what: String,
     },
     /// Any answer outside 2xx.
-    #[error("the vendor answered {}{}", .status, .code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    #[error("the vendor answered {status}{}", in_brackets(code.as_deref(), reference.as_deref()))]
     Status {
         /// The HTTP status.
         status: StatusCode,
         /// The vendor's own short code, checked and shortened by the vendor's client.
         code: Option<String>,
+        /// By what the vendor finds this answer again, checked likewise. Every answer has its own.
+        reference: Option<String>,
         /// How long the vendor asks to be left alone.
         retry_after: Option<Duration>,
     },
@@ -73,7 +75,29 @@ pub enum Disposition {
 /// What a 429 without a named time means.
 const DEFAULT_HOLD: Duration = Duration::from_mins(1);
 
+/// What the vendor said, behind its status.
+fn in_brackets(code: Option<&str>, reference: Option<&str>) -> String {
+    let reference = reference.map(|reference| format!("operation {reference}"));
+    let parts: Vec<&str> = code.into_iter().chain(reference.as_deref()).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
+}
+
 impl RemoteError {
+    /// The same with the vendor's reference.
+    #[must_use]
+    pub fn with_reference(mut self, told: Option<String>) -> Self {
+        if let Self::Status { reference, .. } = &mut self {
+            *reference = told;
+        }
+        self
+    }
+
+    /// The same as every such answer is: for a text that is written again and again and must not move by itself.
+    #[must_use]
+    pub fn without_reference(&self) -> Self {
+        self.clone().with_reference(None)
+    }
+
     /// The HTTP status, where there was one. A client that the token endpoint refuses counts as a 401, whichever status says so (RFC 6749 has
     /// 400 for most).
     pub fn status(&self) -> Option<StatusCode> {
@@ -129,6 +153,7 @@ mod tests {
         RemoteError::Status {
             status: StatusCode::from_u16(code).unwrap(),
             code: None,
+            reference: None,
             retry_after: retry_after.map(Duration::from_secs),
         }
     }
@@ -164,6 +189,13 @@ mod tests {
             Disposition::RetryAfter(Duration::from_secs(7))
         );
         assert!(!token(RemoteError::Timeout(Duration::from_secs(30))).may_have_applied());
+    }
+
+    #[test]
+    fn what_the_vendor_said_is_in_the_text_with_its_reference() {
+        let refused = status(400, None).with_reference(Some("4711".into()));
+        assert_eq!(refused.to_string(), "the vendor answered 400 Bad Request (operation 4711)");
+        assert_eq!(refused.without_reference().to_string(), "the vendor answered 400 Bad Request");
     }
 
     #[test]

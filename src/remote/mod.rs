@@ -21,7 +21,7 @@ mod token;
 mod transport;
 
 pub use answer::{ListAnswer, Response};
-pub use authorization::Authorization;
+pub use authorization::{Authorization, overlaps};
 pub use budget::{Budget, Class, Grant, SharedBudget};
 pub use call::Call;
 pub use client::{Client, Connection, Observer, Permits};

@@ -138,11 +138,18 @@ impl<S: Source> Reflector<S> {
                     _ => None,
                 };
                 lock(&self.schedule).failed(now, asked, fastrand::f64());
-                lock(&self.health).failing = Some(error);
+                let mut health = lock(&self.health);
+                // While it goes on failing alike, the first answer's reference stays.
+                let known = health.failing.take().filter(|known| is_alike(known, &error));
+                health.failing = Some(known.unwrap_or(error));
                 ReflectorEvent::Failed
             }
         }
     }
+}
+
+fn is_alike(one: &RemoteError, other: &RemoteError) -> bool {
+    one.without_reference().to_string() == other.without_reference().to_string()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,7 +3,7 @@
 //! They are found by where they are fetched, the client's id and a keyed hash of its secret: whoever knows only an id is given nobody's token. A
 //! token never leaves this program but in the `Authorization` header of a call, and is in no error and no `Debug`.
 
-use super::authorization::{Credential, Places};
+use super::authorization::{Credential, Places, credential_of, overlaps};
 use super::call::beneath;
 use super::client::Connection;
 use super::errors::{Disposition, RemoteError};
@@ -201,6 +201,14 @@ impl TokenSource {
             .await
             .unwrap_or_else(|_| Err(no_token("token endpoint", RemoteError::Timeout(patience))))?;
         Ok(Credential { header: token.header, cached: None })
+    }
+
+    /// Whether a text may tell of the client's secret or of its token.
+    pub(super) fn is_repeated_in(&self, text: &str) -> bool {
+        let state = lock(&self.state);
+        let header = state.token.as_ref().and_then(|token| token.header.to_str().ok());
+        overlaps(self.identity.secret.expose_secret(), text)
+            || header.is_some_and(|header| overlaps(credential_of(header), text))
     }
 
     /// Sees that `token` is not used again; a newer one stays.

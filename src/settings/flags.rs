@@ -71,7 +71,7 @@ pub(super) struct RunFlags {
     /// A namespace to look at; none given means all
     #[arg(long, env = "CONNECTOR_OPERATOR_WATCH_NAMESPACE", hide_env_values = true, value_name = "NAMESPACE", help_heading = WORK, value_delimiter = ',')]
     pub(super) watch_namespace: Vec<String>,
-    /// The controllers to run [default: all: onomondo, apono]
+    /// The controllers to run [default: all: onomondo, apono, omf]
     #[arg(long, env = "CONNECTOR_OPERATOR_CONTROLLERS", hide_env_values = true, value_name = "NAME", help_heading = WORK, value_delimiter = ',')]
     pub(super) controllers: Vec<String>,
     /// How many objects each controller works on at a time; NAME=N sets one controller's own number

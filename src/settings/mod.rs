@@ -17,7 +17,7 @@ use url::Url;
 pub use values::AllowedHosts;
 
 /// The controllers of this version, by the name that `--controllers` and the metrics' `controller` label use.
-pub const CONTROLLERS: &[&str] = &["onomondo", "apono"];
+pub const CONTROLLERS: &[&str] = &["onomondo", "apono", "omf"];
 
 /// The vendors' own hosts: the only places a credential may be sent to unless `--allowed-hosts` names others.
 pub const VENDOR_HOSTS: &[&str] = &[

@@ -4,6 +4,7 @@
 
 pub mod apono;
 mod lenient;
+pub mod omf;
 pub mod onomondo;
 mod quoting;
 

@@ -14,9 +14,11 @@ use crate::support::chart::{Release, Values, render};
 use crate::support::control_plane::ControlPlane;
 use crate::support::kubeconfig::{self, User};
 use crate::support::objects::{Address, GROUP, Objects, VERSION, condition_message};
+use crate::support::omf;
 use crate::support::operator::token;
 use crate::support::process::{Process, Run};
 use crate::support::story::Story;
+use crate::support::vendor::lines;
 use crate::support::wait;
 
 /// A folder and a namespace of the test's own, with the chart installed into it.
@@ -293,6 +295,58 @@ async fn the_vendor_tells_what_it_saw_and_fails_when_it_is_told_to() {
     vendor.map_sim("1", "plant-b").await;
     vendor.remove_sim("1").await;
     vendor.set_keys(&json!([{"key": "other", "organisation": "other"}])).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn the_data_hub_is_at_hand_with_its_states_and_tokens() {
+    let mut story = Story::named("data-hub").switch("omf.creation", "stays").replicas(0).begin().await;
+    story.omf_account("apiVersion: v2-preview").await;
+    assert_eq!(story.get("OmfAccount/default").await["spec"]["tenantId"], omf::TENANT);
+    let (url, hub) = (story.vendor.url(), story.vendor.data_hub());
+    let secret =
+        story.vendor.read("omf/clients").await[0]["client_secret"].as_str().expect("text").to_owned();
+    let kept = story.get("Secret/aveva").await["data"]["clientSecret"].clone();
+    assert_eq!(kept, base64_padded(&secret), "the vendor knows the account's client");
+
+    let client = crate::support::http::client();
+    let form = format!("client_id={}&client_secret={secret}&grant_type=client_credentials", omf::CLIENT);
+    let request = client.post(format!("{url}/identity/connect/token")).body(form);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let token = request.send().await.expect("an answer").text().await.expect("a body");
+    let token: Value = serde_json::from_str(&token).expect("JSON");
+    let bearer = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+    let connections =
+        format!("{url}/api/v1/Tenants/{}/Namespaces/{}/OmfConnections", omf::TENANT, omf::NAMESPACE);
+    let list = async || {
+        let asked = client.get(&connections).header("authorization", &bearer).send().await;
+        asked.expect("an answer").status().as_u16()
+    };
+    let body = json!({"Name": "line-7", "ClientIds": ["a"]}).to_string();
+    let request = client.post(&connections).header("authorization", &bearer).body(body);
+    let created = request.header("content-type", "application/json").send().await.expect("an answer");
+    assert_eq!(created.status(), 202);
+    assert_eq!(list().await, 200);
+
+    let ids = hub.put_connections(&[json!({"Name": "theirs", "ClientIds": ["b"]})]).await;
+    hub.change_connection(&ids[0], &json!({"State": "Deleting"})).await;
+    assert_eq!(hub.states().await, ["line-7 Creating", "theirs Deleting"]);
+    assert_eq!(hub.id_of("theirs").await, ids[0]);
+    hub.settle().await;
+    assert_eq!(hub.states().await, ["line-7 Active"]);
+    hub.remove_connection(&hub.id_of("line-7").await).await;
+    hub.revoke_tokens().await;
+    assert_eq!(list().await, 401);
+    hub.set_tokens(&json!([{"token": bearer.trim_start_matches("Bearer "), "tenant": omf::TENANT}])).await;
+    assert_eq!(list().await, 200);
+    hub.set_namespaces(&json!([])).await;
+    assert_eq!(list().await, 404);
+    hub.advertise_token_endpoint(Some("https://elsewhere.example/token")).await;
+
+    let seen = ["POST /OmfConnections line-7", "GET /OmfConnections", "GET /OmfConnections -> 401"];
+    assert_eq!(lines(&hub.requests().await)[..3], seen);
+    assert_eq!(lines(&hub.identity_requests().await), ["POST /identity/connect/token"]);
+    assert_ne!(hub.most_connections_of(omf::CLIENT).await, 0);
     story.end().await;
 }
 

@@ -10,6 +10,7 @@
     reason = "several test binaries include this module, and each uses a part of it"
 )]
 
+pub mod apono;
 pub mod audit;
 pub mod canary;
 pub mod certificates;
@@ -22,6 +23,7 @@ pub mod http;
 pub mod kubeconfig;
 pub mod looking;
 pub mod objects;
+pub mod omf;
 pub mod opening;
 pub mod operator;
 pub mod process;

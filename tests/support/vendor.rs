@@ -9,8 +9,10 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::apono;
 use super::certificates::write_private;
 use super::http::{get, send_json};
+use super::omf;
 use super::process::{Process, Signal};
 use super::wait;
 
@@ -58,10 +60,11 @@ impl Request {
     }
 }
 
-/// `POST /connectors plant-a`; behind it ` -> 429` or ` -> cut` where it did not succeed.
+/// `POST /connectors plant-a`; behind it ` -> 429` or ` -> cut` where it did not succeed. Of a path of Apono or of the Data
+/// Hub only what comes behind the version or the namespace.
 impl fmt::Display for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.method, self.path)?;
+        write!(formatter, "{} {}", self.method, short(&self.path))?;
         if let Some(query) = &self.query {
             write!(formatter, "?{query}")?;
         }
@@ -133,7 +136,8 @@ impl Vendor {
         self.host().replace("127.0.0.1", "localhost")
     }
 
-    async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+    /// Uses one of the emulator's controls.
+    pub async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
         let url = format!("{}/_emulator/{path}", self.url);
         let sent = send_json(method.clone(), &url, body).await;
         let (code, text) = sent.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
@@ -260,6 +264,11 @@ impl Vendor {
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+/// What tells one path of a vendor from another.
+fn short(path: &str) -> &str {
+    apono::short(path).or_else(|| omf::short(path)).unwrap_or(path)
 }
 
 fn launch(folder: &Path, arguments: &[String], more: &[String]) -> Process {

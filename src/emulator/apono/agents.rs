@@ -132,12 +132,16 @@ impl Organisation {
             // Deleted, and not registered again.
             None => {}
             // Nothing but dates moves: no write.
-            Some(true) => self.connectors.touch(&agent.connector_id, |connector| {
-                connector.last_connected = Some(moment.clock);
-                if let Some(own) = connector.sessions.iter_mut().find(|present| present.id == session) {
-                    own.last_connected_time = moment.clock;
-                }
-            }),
+            Some(true) => {
+                let beat = |connector: &mut Connector| {
+                    connector.last_connected = Some(moment.clock);
+                    let mut sessions = connector.sessions.iter_mut();
+                    if let Some(own) = sessions.find(|present| present.id == session) {
+                        own.last_connected_time = moment.clock;
+                    }
+                };
+                self.connectors.touch(&agent.connector_id, beat, moment.now);
+            }
             Some(false) => self.show(&agent, session, moment),
         }
         true

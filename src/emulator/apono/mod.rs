@@ -93,6 +93,10 @@ impl Vendor for Apono {
         gate::made_up_rate_limit(self, reset_seconds, retry_after_seconds)
     }
 
+    fn refused(&self, status: StatusCode) -> Response {
+        Refusal::new(status, "this request is refused").answer(&self.switches())
+    }
+
     fn api(&self) -> Router {
         let one = get(connectors::read).put(connectors::update).delete(connectors::remove);
         Router::new()

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::store::Store;
 use crate::emulator::rate_limit::Budget;
-use crate::emulator::{DEFAULT_ORGANISATION, DEFAULT_TOKEN};
+use crate::emulator::{DEFAULT_APONO_TOKEN, DEFAULT_ORGANISATION};
 
 #[derive(Debug, Default)]
 pub(super) struct Aponos {
@@ -98,7 +98,7 @@ impl Aponos {
     /// One organisation for each that `tokens` names; without tokens the default one.
     pub(super) fn new(mut tokens: Vec<(String, String)>) -> Self {
         if tokens.is_empty() {
-            tokens.push((DEFAULT_TOKEN.to_owned(), DEFAULT_ORGANISATION.to_owned()));
+            tokens.push((DEFAULT_APONO_TOKEN.to_owned(), DEFAULT_ORGANISATION.to_owned()));
         }
         let mut state = Self::default();
         for (text, organisation) in tokens {

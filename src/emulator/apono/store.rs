@@ -46,9 +46,10 @@ impl Store {
     }
 
     /// Changes a connector in a way that is no write: a list that lags by writes does not count it.
-    pub(super) fn touch(&mut self, id: &str, change: impl FnOnce(&mut Connector)) {
-        let Some(place) = self.places.get(id) else { return };
-        self.connectors.touch(*place, change);
+    pub(super) fn touch(&mut self, id: &str, change: impl FnOnce(&mut Connector), now: Instant) {
+        let Some(mut next) = self.find(id).map(|present| Connector::clone(present)) else { return };
+        change(&mut next);
+        self.connectors.pass(next.place, Some(Arc::new(next)), now);
     }
 
     pub(super) fn remove(&mut self, id: &str, now: Instant) -> Option<Arc<Connector>> {

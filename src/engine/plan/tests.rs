@@ -62,7 +62,7 @@ impl Situation {
             recorded: self.recorded.map(Identity::from),
             renaming_to: self.renaming_to.map(Identity::from),
             claimed: self.claimed.map(str::to_owned),
-            winner: self.winner.clone(),
+            winner: self.winner.clone().map(|winner| ("plant-a".into(), winner)),
             contest: Contest::default(),
             when_absent: WhenAbsent::Create,
             snapshot: &snapshot,

@@ -2,16 +2,14 @@
 
 use super::model::Connector;
 use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Response, Source};
-use crate::vendors::quoting::{is_short_word, overlaps};
+use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
 /// The calls of one account.
 pub struct Apono {
     http: Client,
-    token: SecretString,
 }
 
 const CONNECTORS: [&str; 4] = ["api", "admin", "v3", "connectors"];
@@ -22,9 +20,9 @@ const PAGE: &str = "100";
 const MOST_PAGES: usize = 10_000;
 
 impl Apono {
-    /// The calls that `http` sends. The token is kept to see that no error repeats it.
-    pub fn new(http: Client, token: SecretString) -> Self {
-        Self { http, token }
+    /// The calls that `http` sends.
+    pub fn new(http: Client) -> Self {
+        Self { http }
     }
 
     /// The HTTP side.
@@ -64,8 +62,7 @@ impl Apono {
             code: String,
         }
         let code = serde_json::from_slice::<Body>(response.body()).ok().map(|body| body.code);
-        let token = self.token.expose_secret();
-        response.into_error(code.filter(|code| is_short_word(code) && !overlaps(token, code)))
+        response.into_error(code.filter(|code| is_short_word(code) && !self.http.repeats_credential(code)))
     }
 }
 

@@ -47,11 +47,11 @@ impl Vendor for Apono {
         connection: Connection,
     ) -> Result<Client, String> {
         let [token] = credential else { return Err("the API token is missing".into()) };
-        let token = SecretString::from(token.expose_secret().trim());
-        let header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
+        let text = format!("Bearer {}", token.expose_secret().trim());
+        let header = HeaderValue::from_str(&text).map_err(|_| {
             "the API token has characters that no header may carry; check the Secret".to_owned()
         })?;
-        Ok(Client::new(crate::remote::Client::new(connection, header), token))
+        Ok(Client::new(crate::remote::Client::new(connection, header)))
     }
 
     fn http(client: &Client) -> &crate::remote::Client {

@@ -7,7 +7,7 @@ use crate::engine::vendor::{Desired, Phase};
 use crate::remote::{
     self, Call, Class, ClientCredentials, ListAnswer, RemoteError, Response, Source, TokenEndpoint,
 };
-use crate::vendors::quoting::sentence;
+use crate::vendors::quoting::{is_short_word, sentence};
 use http::{HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ impl Omf {
         let parts = [body.error, body.reason, body.resolution];
         let words: Vec<String> = parts.iter().flatten().filter_map(|part| sentence(part)).collect();
         let words = Some(words.join(" ")).filter(|words| !words.is_empty());
-        let operation = body.operation_id.as_deref().and_then(sentence);
+        let operation = body.operation_id.filter(|operation| is_short_word(operation));
         let is_telling = |text: &String| self.http.repeats_credential(text);
         response
             .into_error(words.filter(|words| !is_telling(words)))

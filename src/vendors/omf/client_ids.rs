@@ -107,7 +107,7 @@ fn missing<'a, T: Ord>(one: &'a [T], other: &'a [T]) -> impl Iterator<Item = &'a
 }
 
 /// What only one connection can have, as a person spells it.
-pub fn exclusive(id: &str) -> ExclusiveId {
+pub(super) fn exclusive(id: &str) -> ExclusiveId {
     match form(id) {
         Form::Uuid(uuid) => ExclusiveId::from_number(uuid),
         Form::Other(other) => ExclusiveId::of(&other),
@@ -210,7 +210,9 @@ mod tests {
 
     #[test]
     fn a_difference_is_short_however_many_there_are() {
-        let ids = |range: std::ops::Range<u32>| -> Vec<String> { range.map(|n| format!("client-{n:05}")).collect() };
+        let ids = |range: std::ops::Range<u32>| -> Vec<String> {
+            range.map(|n| format!("client-{n:05}")).collect()
+        };
         let set = |range| ClientIds::of(ids(range).iter().map(String::as_str));
         let difference = set(0..9_999).difference(&set(1..10_000));
         assert_eq!(difference, "adds client-09999; removes client-00000");

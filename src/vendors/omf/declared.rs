@@ -6,23 +6,26 @@ use crate::api::OmfConnectionSpec;
 use crate::engine::vendor::{Change, Withheld};
 
 /// The name that a spec asks for.
-pub fn name<'a>(spec: &'a OmfConnectionSpec, object_name: &'a str) -> &'a str {
+pub(super) fn name<'a>(spec: &'a OmfConnectionSpec, object_name: &'a str) -> &'a str {
     spec.name.as_deref().unwrap_or(object_name)
 }
 
 /// The ids of a spec that can be written now.
-pub fn available<'a>(spec: &'a OmfConnectionSpec, withheld: &'a Withheld) -> impl Iterator<Item = &'a str> {
+pub(super) fn available<'a>(
+    spec: &'a OmfConnectionSpec,
+    withheld: &'a Withheld,
+) -> impl Iterator<Item = &'a str> {
     let is_available = |id: &&str| withheld.is_empty() || !withheld.contains(&exclusive(id));
     spec.client_ids.iter().map(String::as_str).filter(is_available)
 }
 
 /// The set of all ids of a spec.
-pub fn client_ids(spec: &OmfConnectionSpec) -> ClientIds {
+pub(super) fn client_ids(spec: &OmfConnectionSpec) -> ClientIds {
     ClientIds::of(spec.client_ids.iter().map(String::as_str))
 }
 
 /// What differs. A description that is not declared is the vendor's own.
-pub fn changes(
+pub(super) fn changes(
     spec: &OmfConnectionSpec,
     object_name: &str,
     withheld: &Withheld,

@@ -77,7 +77,8 @@ impl Vendor for Omf {
 
     fn find_claimed(claim: &str, snapshot: &Snapshot<Connection>) -> Option<Identity> {
         let mut rows = snapshot.iter().filter(|(_, entry)| entry.item.phase() != Phase::Gone);
-        rows.find(|(_, entry)| claim_of(&entry.item.client_ids) == claim).map(|(identity, _)| identity.clone())
+        rows.find(|(_, entry)| claim_of(&entry.item.client_ids) == claim)
+            .map(|(identity, _)| identity.clone())
     }
 
     /// The one connection that has exactly these clients; what the vendor is deleting is nobody's.
@@ -93,11 +94,7 @@ impl Vendor for Omf {
         spec.client_ids.iter().map(|id| (client_ids::exclusive(id), id.as_str())).collect()
     }
 
-    fn is_meant(
-        desired: &Desired<'_, OmfConnectionSpec>,
-        of: Option<&Identity>,
-        item: &Connection,
-    ) -> bool {
+    fn is_meant(desired: &Desired<'_, OmfConnectionSpec>, of: Option<&Identity>, item: &Connection) -> bool {
         match of {
             Some(of) => of.as_str().eq_ignore_ascii_case(&item.id),
             None => !item.id.is_empty() && item.client_ids == declared::client_ids(desired.spec),

@@ -6,8 +6,8 @@ use super::declared;
 use super::model::Connector;
 use crate::api::OnomondoConnectorSpec;
 use crate::engine::vendor::{Change, Desired};
-use crate::remote::{Call, Class, Client, Entry, ListAnswer, RemoteError, Response, Source};
-use crate::vendors::quoting::{is_short_word, overlaps};
+use crate::remote::{Call, Class, Client, Entry, ListAnswer, RemoteError, Response, Source, overlaps};
+use crate::vendors::quoting::is_short_word;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -16,16 +16,15 @@ use serde_json::{Map, Value, json};
 /// The calls of one organisation.
 pub struct Onomondo {
     http: Client,
-    api_key: SecretString,
 }
 
 /// How many SIMs a message names.
 const NAMED_SIMS: usize = 5;
 
 impl Onomondo {
-    /// The calls that `http` sends. The key is kept to see that no error repeats it.
-    pub fn new(http: Client, api_key: SecretString) -> Self {
-        Self { http, api_key }
+    /// The calls that `http` sends.
+    pub fn new(http: Client) -> Self {
+        Self { http }
     }
 
     /// The HTTP side.
@@ -150,11 +149,8 @@ impl Onomondo {
         }
         let code = serde_json::from_slice::<Body>(response.body()).ok().map(|body| body.error);
         let repeats = |code: &str| {
-            secrets
-                .iter()
-                .copied()
-                .chain([&self.api_key])
-                .any(|secret| overlaps(secret.expose_secret(), code))
+            self.http.repeats_credential(code)
+                || secrets.iter().any(|secret| overlaps(secret.expose_secret(), code))
         };
         response.into_error(code.filter(|code| is_short_word(code) && !repeats(code)))
     }

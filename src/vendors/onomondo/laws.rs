@@ -46,7 +46,7 @@ fn client(switches: &[(String, String)]) -> Client {
         tokens: TokenCache::default(),
     };
     let header = HeaderValue::from_static(DEFAULT_API_KEY);
-    Client::new(Http::new(connection, header), SecretString::from(DEFAULT_API_KEY))
+    Client::new(Http::new(connection, header))
 }
 
 fn reference() -> SecretKeyRef {

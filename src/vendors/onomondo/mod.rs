@@ -63,7 +63,7 @@ impl Vendor for Onomondo {
         let header = HeaderValue::from_str(&text).map_err(|_| {
             "the API key has characters that no header may carry; check the Secret".to_owned()
         })?;
-        Ok(Client::new(crate::remote::Client::new(connection, header), key))
+        Ok(Client::new(crate::remote::Client::new(connection, header)))
     }
 
     fn http(client: &Client) -> &crate::remote::Client {

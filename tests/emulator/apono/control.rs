@@ -121,3 +121,14 @@ async fn a_fault_of_a_spent_minute_is_answered_in_the_vendors_form() {
     );
     assert_eq!(apono.get(CONNECTORS).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_fault_refuses_in_the_vendors_form() {
+    let apono = Apono::new();
+    apono.vendor.fault(json!({ "times": 1 }), json!({ "kind": "refused", "code": 503 })).await;
+    let answer = apono.get(CONNECTORS).await;
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (503, "{\"status\":\"503\",\"code\":\"ServiceUnavailable\"}")
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use connector_operator::emulator::DEFAULT_TOKEN;
+use connector_operator::emulator::DEFAULT_APONO_TOKEN;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -25,7 +25,7 @@ impl Generated {
         let url = format!("http://{}", tcp.local_addr().unwrap());
         let emulator = apono.vendor.emulator.clone();
         tokio::spawn(async move { emulator.serve(tcp, std::future::pending()).await });
-        Self { program: folder.join("apono-client"), url, token: DEFAULT_TOKEN }
+        Self { program: folder.join("apono-client"), url, token: DEFAULT_APONO_TOKEN }
     }
 
     /// The status of the answer, and what the client decoded; null where that is nothing.

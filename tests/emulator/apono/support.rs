@@ -1,6 +1,6 @@
 //! A client of Apono that shows every answer to the specification, and the words that the stories share.
 
-use connector_operator::emulator::DEFAULT_TOKEN;
+use connector_operator::emulator::DEFAULT_APONO_TOKEN;
 use serde_json::{Value, json};
 
 use super::specification::violations;
@@ -22,7 +22,7 @@ impl Apono {
 
     /// The Apono of this emulator.
     pub(crate) fn of(vendor: &Vendor) -> Self {
-        Self { vendor: vendor.with_authorization(&format!("Bearer {DEFAULT_TOKEN}")), judged: true }
+        Self { vendor: vendor.with_authorization(&format!("Bearer {DEFAULT_APONO_TOKEN}")), judged: true }
     }
 
     /// The same with another token.
