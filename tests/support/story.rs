@@ -251,15 +251,6 @@ impl Story {
             .collect()
     }
 
-    /// Those of its writes that went to one object, such as `onomondoconnectors/plant-a`, or to its status.
-    pub async fn kubernetes_writes_to(&self, object: &str) -> Vec<String> {
-        let is_about = |line: &String| {
-            let target = line.split(' ').nth(1).unwrap_or_default();
-            target == object || target == format!("{object}/status")
-        };
-        self.kubernetes_writes().await.into_iter().filter(is_about).collect()
-    }
-
     /// Every other write of the operator but those to its Lease, which come by the clock: events, the fingerprint key.
     pub async fn other_kubernetes_writes(&self) -> Vec<String> {
         let requests = self.operators_requests().await;
