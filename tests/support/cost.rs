@@ -95,7 +95,7 @@ fn list(entries: &[String]) -> String {
 
 /// The writes to each object of the operator's own kinds, in their order: `patch, status ×2`. `home` is the namespace that goes without
 /// saying.
-fn by_object(requests: &[Request], home: &str) -> BTreeMap<String, String> {
+pub fn by_object(requests: &[Request], home: &str) -> BTreeMap<String, String> {
     let mut writes: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
     for request in requests.iter().filter(|request| request.is_write() && request.is_of_own_group()) {
         let of_object = writes.entry(object_of(request, home)).or_default();
