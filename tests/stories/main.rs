@@ -25,6 +25,7 @@ mod lag;
 mod large;
 mod narrow;
 mod observe;
+mod omf;
 mod open_questions;
 mod outage;
 mod plan;
