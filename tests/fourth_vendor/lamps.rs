@@ -6,7 +6,7 @@ use connector_operator::api::{
     ConnectorStatus, DeletionPolicy, ManagementPolicy, SecretSource,
 };
 use connector_operator::engine::vendor::{
-    Change, Deletion, Desired, SecretField, SecretState, Vendor, Withheld,
+    Change, Deletion, Desired, SecretField, SecretState, Updated, Vendor, Withheld,
 };
 use connector_operator::remote::{
     Call, Class, Client, Connection, Entry, Identity, ListAnswer, RemoteError, RemoteItem, Response, Source,
@@ -198,10 +198,10 @@ impl Vendor for City {
         entry: &Entry<Item>,
         desired: &Desired<'_, LampSpec>,
         _: &[Change],
-    ) -> Result<Item, RemoteError> {
+    ) -> Result<Updated<Item>, RemoteError> {
         let path = ["lamps", &entry.item.name];
         let call = Call::new("update", Class::Update, Method::PUT, &path).json(&body(desired))?;
-        client.accepted(call).await?.json()
+        client.accepted(call).await?.json().map(Updated::Written)
     }
     async fn delete(client: &Lamps, entry: &Entry<Item>) -> Result<Deletion<Item>, RemoteError> {
         let path = ["lamps", &entry.item.name];
