@@ -27,6 +27,7 @@ control-plane: ## Build the real control plane, Helm and a generated client that
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked
+	cargo test --locked --lib --no-default-features -- engine:: remote::
 
 bench: control-plane ## Measure what N connectors cost (N=1000): counts are asserted, seconds printed
 	cargo bench --locked --bench scale

@@ -10,6 +10,7 @@
 //! - [`emulator`]: the vendors' APIs for tests and demonstrations; it shares no type with [`vendors`].
 
 pub mod api;
+#[cfg(feature = "vendors")]
 pub mod cli;
 pub mod emulator;
 pub mod engine;
@@ -19,4 +20,5 @@ pub mod server;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+#[cfg(feature = "vendors")]
 pub mod vendors;

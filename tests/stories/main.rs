@@ -27,6 +27,7 @@ mod large;
 mod narrow;
 mod observe;
 mod open_questions;
+mod omf;
 mod outage;
 mod plan;
 mod plant;
