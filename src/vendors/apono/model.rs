@@ -37,6 +37,9 @@ pub struct Connector {
     /// The running agents.
     #[serde(default, deserialize_with = "or_default")]
     pub sessions: Vec<Session>,
+    /// Whether it is of version 2: nothing but id, status and last connection is told.
+    #[serde(skip)]
+    pub is_older: bool,
 }
 
 /// One running agent.
@@ -70,6 +73,11 @@ pub(super) fn exclusive_name(name: &str) -> ExclusiveId {
 }
 
 impl Connector {
+    /// The same as a row of version 2.
+    pub(super) fn as_older(self) -> Self {
+        Self { is_older: true, ..self }
+    }
+
     /// What `status.remote` shows of it. Heartbeats move only with something else: where nothing else did, it is shown as `before`.
     pub(super) fn shown(&self, before: Option<&AponoRemote>) -> AponoRemote {
         let now = AponoRemote {
@@ -81,6 +89,13 @@ impl Connector {
             last_connected: self.last_connected.as_deref().map(shortened),
             cloud_provider_type: self.cloud_provider_type.as_deref().map(shortened),
             sessions: self.shown_sessions(),
+        };
+        let now = match before {
+            // What was known of it by version 3 is still the best that is known.
+            Some(before) if self.is_older => {
+                AponoRemote { status: now.status, last_connected: now.last_connected, ..before.clone() }
+            }
+            _ => now,
         };
         before.filter(|before| is_alike(before, &now)).cloned().unwrap_or(now)
     }
@@ -186,6 +201,16 @@ mod tests {
         let metadata = &shown.sessions[0].cloud_provider_metadata;
         assert_eq!(metadata.get("is_kubernetes_admin").map(String::as_str), Some("true"));
         assert!(!metadata.contains_key("zone"), "a null is not shown: {metadata:?}");
+    }
+
+    #[test]
+    fn a_row_of_version_2_takes_nothing_away_that_was_known() {
+        let shown = beating("2026-01-01T00:00:00Z").shown(None);
+        let row = |status: &str| read(json!({"connector_id": "c-1", "status": status})).as_older();
+        assert_eq!(row("CONNECTED").shown(Some(&shown)), shown);
+        let gone = row("DISCONNECTED").shown(Some(&shown));
+        assert_eq!((gone.status.as_deref(), gone.name.as_deref()), (Some("DISCONNECTED"), Some("prod")));
+        assert_eq!(gone.sessions, shown.sessions);
     }
 
     #[test]
