@@ -4,6 +4,8 @@
 //! thing that can be set. Whether its agent is connected is health, shown beside `Ready` and never repaired.
 
 mod client;
+#[cfg(test)]
+mod laws;
 mod model;
 
 pub use client::Apono as Client;

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// The most bytes of all sessions in a status. An ordinary one has less than one thousand.
+const SESSIONS_BYTES: usize = 96 * 1024;
+
 /// A connector, as v3 lists it and answers a PUT; of what v2 lists only id, status and last connection are known.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Connector {
@@ -104,8 +107,13 @@ impl Connector {
         let mut sessions: Vec<AponoSession> = self.sessions.iter().map(Session::shown).collect();
         // The vendor promises no order.
         sessions.sort_by(|one, other| one.id.cmp(&other.id));
-        sessions.truncate(SESSIONS_LIMIT);
-        sessions
+        let mut left = SESSIONS_BYTES;
+        let fits = |session: &AponoSession| {
+            let size = serde_json::to_vec(session).map_or(usize::MAX, |json| json.len());
+            left = left.saturating_sub(size);
+            left > 0
+        };
+        sessions.into_iter().take(SESSIONS_LIMIT).take_while(fits).collect()
     }
 }
 
@@ -201,6 +209,17 @@ mod tests {
         let metadata = &shown.sessions[0].cloud_provider_metadata;
         assert_eq!(metadata.get("is_kubernetes_admin").map(String::as_str), Some("true"));
         assert!(!metadata.contains_key("zone"), "a null is not shown: {metadata:?}");
+    }
+
+    #[test]
+    fn what_is_shown_of_sessions_is_bounded_whatever_the_vendor_tells() {
+        let metadata: Map<String, Value> =
+            (0..100).map(|number| (format!("member-{number}"), json!("x".repeat(10_000)))).collect();
+        let session = |number: usize| json!({"id": format!("s-{number:03}"), "metadata": {"cloud_provider_metadata": metadata}});
+        let connector = read(json!({"id": "c", "sessions": (0..100).map(session).collect::<Vec<_>>()}));
+        let shown = connector.shown(None);
+        let size = serde_json::to_vec(&shown.sessions).expect("JSON").len();
+        assert!(!shown.sessions.is_empty() && size <= SESSIONS_BYTES + 100, "{size} bytes");
     }
 
     #[test]

@@ -86,9 +86,9 @@ async fn what_a_deletion_between_two_pages_hides_is_not_gone() {
 
 #[tokio::test]
 async fn a_list_that_all_in_all_is_too_large_is_refused() {
-    let mut story = Story::named("apono-pages-large").argument("--list-size-limit=64KiB").begin().await;
-    for number in 0..200 {
-        let name = "n".repeat(400);
+    let mut story = Story::named("apono-pages-large").argument("--list-size-limit=1MiB").begin().await;
+    for number in 0..300 {
+        let name = "n".repeat(4000);
         story
             .vendor
             .apono()

@@ -63,7 +63,7 @@ async fn the_older_document_has_no_sessions() {
 async fn more_than_a_status_should_hold_is_left_out() {
     let story = in_sync("apono-many-sessions", DECLARED).await;
     let metadata: Map<String, Value> =
-        (0..40).map(|number| (format!("member_{number:02}"), json!("x".repeat(500)))).collect();
+        (0..40).map(|number| (format!("member_{number:02}"), json!("x"))).collect();
     for number in 0..70 {
         let what = json!({"connector_id": ID, "name": "Edge", "metadata": metadata});
         story.vendor.apono().install(&format!("agent-{number:02}"), &what).await;
