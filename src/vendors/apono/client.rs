@@ -4,6 +4,7 @@
 //! different.
 
 use super::model::Connector;
+use crate::engine::vendor::Updated;
 use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Response, Source};
 use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
@@ -42,15 +43,16 @@ impl Apono {
     }
 
     /// `PUT /api/admin/v3/connectors/{id}` with the one thing that can be set. It is read again just before: somebody may have done it.
-    pub async fn rename(&self, id: &str, name: &str) -> Result<Connector, RemoteError> {
+    pub async fn rename(&self, id: &str, name: &str) -> Result<Updated<Connector>, RemoteError> {
         self.has_version_three("no name can be set; leave spec.name out")?;
         let current = self.get(id).await?;
         if current.name.as_deref() == Some(name) {
-            return Ok(current);
+            return Ok(Updated::Found(current));
         }
         let call =
             Call::new("update", Class::Update, Method::PUT, &path(id)).json(&json!({ "name": name }))?;
-        self.accepted(call).await.map_err(|error| explained(error, name))?.json()
+        let answer = self.accepted(call).await.map_err(|error| explained(error, name))?;
+        answer.json().map(Updated::Written)
     }
 
     /// `DELETE /api/admin/v3/connectors/{id}` → 204.
@@ -149,7 +151,7 @@ impl Apono {
 
     async fn older_list(&self) -> Result<Vec<Connector>, RemoteError> {
         let listed = self.listed(Call::get("list_v2", &OLDER_CONNECTORS), None, 0).await?;
-        Ok(listed.rows.into_iter().map(Connector::as_older).collect())
+        Ok(listed.rows.into_iter().map(Connector::into_older).collect())
     }
 
     /// One page of a list of which so many bytes were taken before.

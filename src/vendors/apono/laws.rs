@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::emulator::{Configuration, DEFAULT_APONO_TOKEN, Emulator, InProcess};
-use crate::engine::vendor::SecretValues;
+use crate::engine::vendor::{SecretValues, Updated};
 use crate::remote::{Client as Http, Snapshot, Source, TokenCache, Transport};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -24,8 +24,7 @@ struct Setting {
 
 impl Setting {
     fn new(switches: &[(String, String)], list_limit: usize) -> Self {
-        let configuration =
-            Configuration { switches: switches.iter().cloned().collect(), ..Configuration::default() };
+        let configuration = Configuration { switches: switches.to_vec(), ..Configuration::default() };
         let emulator = Emulator::new(configuration).expect("an emulator").connect();
         let service = emulator.clone();
         let transport = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
@@ -128,7 +127,8 @@ proptest! {
                 let secrets = SecretValues::new();
                 let desired = Desired { object_name: "edge", spec, withheld: &NOTHING, secrets: &secrets };
                 if !changes.is_empty() {
-                    let item = Apono::update(&setting.client, &entry, &desired, &changes).await.expect("an update");
+                    let updated = Apono::update(&setting.client, &entry, &desired, &changes).await;
+                    let Updated::Written(item) = updated.expect("an update") else { panic!("nothing was written") };
                     assert!(Apono::is_meant(&desired, Some(&"c-1".into()), &item));
                 }
                 let entry = setting.observed("c-1").await;

@@ -77,7 +77,7 @@ pub(super) fn exclusive_name(name: &str) -> ExclusiveId {
 
 impl Connector {
     /// The same as a row of version 2.
-    pub(super) fn as_older(self) -> Self {
+    pub(super) fn into_older(self) -> Self {
         Self { is_older: true, ..self }
     }
 
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_row_of_version_2_takes_nothing_away_that_was_known() {
         let shown = beating("2026-01-01T00:00:00Z").shown(None);
-        let row = |status: &str| read(json!({"connector_id": "c-1", "status": status})).as_older();
+        let row = |status: &str| read(json!({"connector_id": "c-1", "status": status})).into_older();
         assert_eq!(row("CONNECTED").shown(Some(&shown)), shown);
         let gone = row("DISCONNECTED").shown(Some(&shown));
         assert_eq!((gone.status.as_deref(), gone.name.as_deref()), (Some("DISCONNECTED"), Some("prod")));

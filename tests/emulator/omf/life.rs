@@ -63,6 +63,19 @@ async fn time_passes_for_what_nobody_looks_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_lags_shows_what_passed_while_nobody_looked() {
+    let hub = slow();
+    let id = hub.has_active("line-7", &["a"]).await;
+    hub.remove(&id).await;
+    advance(Duration::from_secs(20)).await;
+    for (seconds_ago, expected) in [(1, vec![]), (5, vec!["line-7 Deleted"]), (15, vec!["line-7 Deleting"])] {
+        let lag = json!({ "kind": "stale_list", "milliseconds": seconds_ago * 1000 });
+        hub.fault(json!({ "method": "GET", "times": 1 }), lag).await;
+        assert_eq!(hub.states().await, expected, "{seconds_ago} seconds ago");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_would_stay_for_ever_can_be_let_go() {
     let hub = Hub::with_switches(&[("omf.creation", "stays"), ("omf.deletion", "stays")]);
     let leaving = hub.has_active("leaving", &["a"]).await;
