@@ -7,6 +7,7 @@ mod support;
 
 mod accounts;
 mod adoption;
+mod apono;
 mod canaries;
 mod certificate;
 mod chart;
@@ -33,6 +34,7 @@ mod plant;
 mod proxy;
 mod quiet;
 mod refused;
+mod release;
 mod removed;
 mod rename;
 mod replicas;
