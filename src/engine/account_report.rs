@@ -145,7 +145,11 @@ impl<V: Vendor> Pass<'_, V> {
                 _ => RateLimitStatus { held_until },
             }),
             credential_fingerprint: before.credential_fingerprint.clone(),
-            last_handled_reconcile_at: self.account.requested_at().map(shortened),
+            last_handled_reconcile_at: if self.awaits_list {
+                before.last_handled_reconcile_at.clone()
+            } else {
+                self.account.requested_at().map(shortened)
+            },
         }
     }
 
