@@ -79,7 +79,7 @@ impl Story {
 }
 
 /// Whether it is a list of the vendor's objects, or a page of it, however it was answered.
-pub(super) fn is_list(line: &str) -> bool {
+pub fn is_list(line: &str) -> bool {
     let path = line.strip_prefix("GET ").and_then(|target| target.split([' ', '?']).next());
     let last = path.and_then(|path| path.trim_end_matches('/').rsplit('/').next()).map(str::to_lowercase);
     last.is_some_and(|word| COLLECTIONS.contains(&word.as_str()))

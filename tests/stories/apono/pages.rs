@@ -77,6 +77,7 @@ async fn what_a_deletion_between_two_pages_hides_is_not_gone() {
     let message = "edge: c-edge is not in the vendor's list; a later list has to confirm that";
     assert_eq!(story.message(EDGE, "Ready").await, message);
     assert_eq!(edge["status"]["remote"]["id"], ID);
+    assert_eq!(story.condition(EDGE, "Connected").await, "True/Connected", "nothing else is known");
     assert_eq!(story.vendor.fault_hits(slow).await, 1);
 
     story.ready(EDGE).await;
