@@ -23,6 +23,7 @@ demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 le
 control-plane: ## Build the real control plane, Helm and a generated client that the tests run (once, about 8 minutes)
 	@tests/build-tools control-plane
 	@tests/build-tools helm
+	@tests/build-tools helm3
 	@tests/build-tools apono-client
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
