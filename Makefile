@@ -24,6 +24,7 @@ control-plane: ## Build the real control plane, Helm and a generated client that
 	@tests/build-tools control-plane
 	@tests/build-tools helm
 	@tests/build-tools helm3
+	@tests/build-tools lua
 	@tests/build-tools apono-client
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
@@ -40,12 +41,12 @@ crds: ## Generate crds/ from src/api, and copy it into the chart
 	cp crds/*.yaml $(CHART_CRDS)/
 
 manifests: ## Write deploy/ anew from the chart and crds/
-	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories manifests::the_manifests
+	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories the_manifests_are
 
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
-	cargo test --locked --quiet --test stories manifests::the_manifests
+	cargo test --locked --quiet --test stories the_manifests_are
 
 docs: ## Write docs/settings.md as --help has it
 	UPDATE_DOCS=1 cargo test --locked --quiet --test stories docs::the_settings

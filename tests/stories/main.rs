@@ -21,6 +21,7 @@ mod deletes;
 mod docs;
 mod drift;
 mod forced;
+mod gitops;
 mod harness;
 mod lag;
 mod large;
