@@ -7,6 +7,7 @@ mod support;
 
 mod accounts;
 mod adoption;
+mod apono;
 mod canaries;
 mod certificate;
 mod chart;

@@ -3,13 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::looking::Subject;
 use super::opening::random_text;
 use super::story::Story;
 use super::vendor::{Request, Vendor};
 use super::yaml;
-
-/// Where Apono's connectors are.
-const CONNECTORS: &str = "/api/admin/v3/connectors";
 
 /// The controls of Apono.
 pub struct Apono<'a>(&'a Vendor);
@@ -113,16 +111,6 @@ impl Apono<'_> {
         });
         requests
     }
-
-    /// The first pages of lists that version 3 answered.
-    pub async fn lists(&self) -> Vec<Request> {
-        let mut requests = self.requests().await;
-        requests.retain(|request| {
-            let first = !request.query.as_deref().unwrap_or_default().contains("page_token");
-            request.method == "GET" && request.path == CONNECTORS && request.status == Some(200) && first
-        });
-        requests
-    }
 }
 
 /// The path of Apono's connectors without the version: `/connectors/…`.
@@ -134,6 +122,7 @@ impl Story {
     /// Makes the AponoAccount `default`, with the Secret `apono` that holds its token, which the vendor then knows as the only one.
     /// `more` is more of its spec, in YAML.
     pub async fn apono_account(&mut self, more: &str) {
+        self.subject = Subject::APONO;
         let token = random_text("apono-token");
         self.secret("apono", &[("token", &token)]).await;
         self.vendor.apono().set_tokens(&json!([{"token": token, "organisation": "default"}])).await;

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::audit::Request;
+use super::looking::is_list;
 use super::objects::KINDS;
 use super::story::Story;
 use super::vendor::lines;
-
-/// How a list of the vendor's objects reads, however it was answered.
-const LIST: &str = "GET /connectors";
 
 /// In which order the vendor was asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,10 +74,6 @@ impl Story {
         }
         assert!(report.is_empty(), "the story {} cost something else:{report}", self.name);
     }
-}
-
-fn is_list(line: &str) -> bool {
-    line.strip_prefix(LIST).is_some_and(|rest| rest.is_empty() || rest.starts_with(" -> "))
 }
 
 fn is_account(object: &str) -> bool {

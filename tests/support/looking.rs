@@ -8,8 +8,30 @@ use super::story::{DEADLINE, Story};
 use super::vendor::{Request, lines};
 use super::wait;
 
-/// The controller of the stories' vendor, as metrics call it.
-const CONTROLLER: &str = "onomondo";
+/// The vendor that a story is about: the one whose account was made last.
+#[derive(Clone, Copy)]
+pub(super) struct Subject {
+    /// Its controller, as metrics call it.
+    pub(super) controller: &'static str,
+    /// Its account.
+    pub(super) account: &'static str,
+}
+
+impl Subject {
+    pub(super) const ONOMONDO: Subject =
+        Subject { controller: "onomondo", account: "OnomondoAccount/default" };
+    pub(super) const APONO: Subject = Subject { controller: "apono", account: "AponoAccount/default" };
+    pub(super) const OMF: Subject = Subject { controller: "omf", account: "OmfAccount/default" };
+}
+
+/// How a list of a vendor's objects reads: of Onomondo and Apono, of Apono's version 2, of the Data Hub.
+const LISTS: [&str; 3] = ["GET /connectors", "GET /api/v2/connectors", "GET /omfConnections"];
+
+/// Whether this request, as it reads, is for a list of the vendor's objects, however it was answered; of a list in pages, for one of them.
+pub(super) fn is_list(line: &str) -> bool {
+    let asked = line.split(" -> ").next().unwrap_or_default();
+    LISTS.contains(&asked.split('?').next().unwrap_or_default())
+}
 
 /// How the emulator's log shows a secret that was sent.
 pub fn set(value: &str) -> Value {
@@ -25,7 +47,7 @@ impl Story {
         static LOOKS: AtomicU64 = AtomicU64::new(0);
         let (read, listed) = (self.lists_read().await, self.lists().await.len());
         let look = format!("look {}", LOOKS.fetch_add(1, Ordering::Relaxed));
-        self.annotate("OnomondoAccount/default", "connector-operator.io/reconcile-at", &look).await;
+        self.annotate(self.subject.account, "connector-operator.io/reconcile-at", &look).await;
         wait::until("the operator read the vendor again", DEADLINE, || async {
             let more = self.lists().await.len() - listed;
             let known = self.lists_read().await - read;
@@ -35,11 +57,12 @@ impl Story {
         self.settled().await;
     }
 
-    /// The lists that the vendor answered.
+    /// The lists that the vendor answered; of each that comes in pages, the first.
     pub async fn lists(&self) -> Vec<Request> {
         let mut requests = self.vendor.requests().await;
         requests.retain(|request| {
-            request.method == "GET" && request.path == "/connectors" && request.status == Some(200)
+            let is_further = request.query.as_deref().unwrap_or_default().contains("page_token");
+            is_list(&request.to_string()) && request.status == Some(200) && !is_further
         });
         requests
     }
@@ -81,9 +104,10 @@ impl Story {
     pub async fn settled(&self) {
         const IN_A_ROW: u64 = 2;
         let idle = AtomicU64::new(0);
+        let name = self.subject.controller;
         wait::until("the operator has nothing to do", DEADLINE, || async {
-            let workers = format!("controller_runtime_active_workers{{controller=\"{CONTROLLER}\"}} 0\n");
-            let depth = format!("workqueue_depth{{name=\"{CONTROLLER}\"}} 0\n");
+            let workers = format!("controller_runtime_active_workers{{controller=\"{name}\"}} 0\n");
+            let depth = format!("workqueue_depth{{name=\"{name}\"}} 0\n");
             let page = self.operators[0].metrics().await;
             if !page.contains(&workers) || !page.contains(&depth) {
                 idle.store(0, Ordering::Relaxed);
@@ -96,12 +120,13 @@ impl Story {
     }
 
     async fn lists_read(&self) -> usize {
-        self.counted(&format!("reflector_lists_total{{name=\"{CONTROLLER}\"}}")).await
+        self.counted(&format!("reflector_lists_total{{name=\"{}\"}}", self.subject.controller)).await
     }
 
     /// How many reconciles there were since the operator's start.
     pub async fn reconciles(&self) -> usize {
-        self.counted(&format!("controller_runtime_reconcile_total{{controller=\"{CONTROLLER}\"")).await
+        let name = self.subject.controller;
+        self.counted(&format!("controller_runtime_reconcile_total{{controller=\"{name}\"")).await
     }
 
     /// The sum of the counters whose names, as the page prints them, begin like this.

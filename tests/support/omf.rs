@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::looking::Subject;
 use super::opening::random_text;
 use super::story::Story;
 use super::vendor::{Request, Vendor};
@@ -131,6 +132,7 @@ impl Story {
     /// Makes the OmfAccount `default`, with the Secret `aveva` that holds its client, which the vendor then knows. `more` is more
     /// of its spec, in YAML.
     pub async fn omf_account(&mut self, more: &str) {
+        self.subject = Subject::OMF;
         let secret = random_text("omf-client-secret");
         self.secret("aveva", &[("clientId", CLIENT), ("clientSecret", &secret)]).await;
         let client = json!([{"client_id": CLIENT, "client_secret": secret, "tenant": TENANT}]);

@@ -7,6 +7,7 @@ use super::canary::Canaries;
 use super::chart::{Release, Values};
 use super::control_plane::ControlPlane;
 use super::cost::Counted;
+use super::looking::Subject;
 use super::objects::{Address, Objects};
 use super::process::Run;
 use super::story::Story;
@@ -143,6 +144,7 @@ impl Opening {
             release,
             audit,
             counted: Counted::default(),
+            subject: Subject::ONOMONDO,
             vendor,
             operators: Vec::new(),
             canaries,

@@ -11,6 +11,7 @@ use super::canary::Canaries;
 use super::certificates::Identity;
 use super::chart::Release;
 use super::control_plane::ControlPlane;
+use super::looking::Subject;
 use super::objects::{Address, Objects, condition, condition_message, is_ready};
 use super::operator::Operator;
 use super::vendor::{Vendor, lines};
@@ -39,6 +40,7 @@ pub struct Story {
     pub(super) release: Release,
     pub(super) audit: Audit,
     pub(super) counted: super::cost::Counted,
+    pub(super) subject: Subject,
     pub(super) canaries: Canaries,
     pub(super) refusals_expected: bool,
     pub(super) ended: bool,
@@ -139,6 +141,7 @@ impl Story {
 
     /// Makes the OnomondoAccount `default`, with the Secret `onomondo` that holds its key. `more` is more of its spec, in YAML.
     pub async fn onomondo_account(&mut self, more: &str) {
+        self.subject = Subject::ONOMONDO;
         let key = self.api_key.clone();
         self.secret("onomondo", &[("apiKey", &key)]).await;
         let mut spec = yaml::documents(more).pop().unwrap_or_else(|| json!({}));

@@ -1,0 +1,4 @@
+//! Apono: agents register their connectors, and what is declared of those comes true.
+
+mod adopt;
+mod agent;
