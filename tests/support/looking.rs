@@ -25,12 +25,19 @@ impl Subject {
 }
 
 /// How a list of a vendor's objects reads: of Onomondo and Apono, of Apono's version 2, of the Data Hub.
-const LISTS: [&str; 3] = ["GET /connectors", "GET /api/v2/connectors", "GET /omfConnections"];
+const LISTS: [&str; 3] = ["GET /connectors", "GET /api/v2/connectors", "GET /OmfConnections"];
 
-/// Whether this request, as it reads, is for a list of the vendor's objects, however it was answered; of a list in pages, for one of them.
+/// Whether this request, as it reads, is for a list of the vendor's objects, however it was answered; of a list in pages, for one of them. The
+/// Data Hub reads paths without regard to case.
 pub(super) fn is_list(line: &str) -> bool {
     let asked = line.split(" -> ").next().unwrap_or_default();
-    LISTS.contains(&asked.split('?').next().unwrap_or_default())
+    let asked = asked.split('?').next().unwrap_or_default();
+    LISTS.iter().any(|list| list.eq_ignore_ascii_case(asked))
+}
+
+/// Whether this request, as it reads, went to the Data Hub's identity service.
+pub(super) fn is_for_a_token(line: &str) -> bool {
+    line.contains(" /identity/")
 }
 
 /// How the emulator's log shows a secret that was sent.

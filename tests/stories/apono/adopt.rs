@@ -1,6 +1,5 @@
 //! A registered connector is taken over, shown, renamed, and let go.
 
-
 use super::agent::{ACCOUNT, EDGE, EDGE_ONLY, GET, ID, LIST, in_sync};
 
 #[tokio::test]
