@@ -10,7 +10,7 @@ use super::report::{describe, fields, secrets_status};
 use super::run::Key;
 use super::state::AccountView;
 use super::status::Verdict;
-use super::vendor::{Change, Desired, Phase, SecretState, Vendor, Withheld};
+use super::vendor::{Change, Desired, Phase, SecretState, Updated, Vendor, Withheld};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -94,8 +94,18 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         }
         let desired = work.desired(&pass.key.name, &withheld);
         let result = V::update(view.reflector.source(), &entry, &desired, &changes).await;
-        match result.and_then(|item| meant::<V>(&desired, Some(&identity), item)) {
-            Ok(item) => {
+        let result = result.and_then(|updated| match updated {
+            Updated::Written(item) => meant::<V>(&desired, Some(&identity), item).map(Updated::Written),
+            Updated::Found(item) => meant::<V>(&desired, Some(&identity), item).map(Updated::Found),
+        });
+        match result {
+            Ok(Updated::Found(item)) => {
+                // The next pass plans on what was found.
+                fold(pass, view, &identity, Some(item));
+                pass.outcome.next = Next::After(Duration::ZERO);
+                Ok(())
+            }
+            Ok(Updated::Written(item)) => {
                 let is_drift = pass.explain(work, &identity, bond, &changes);
                 tracing::info!(vendor = V::NAME, object = %pass.key, remote = %identity, drift = is_drift, "updated: {}", describe(&changes));
                 let after = item.identity();

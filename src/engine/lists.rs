@@ -39,8 +39,12 @@ impl<V: Vendor> Controller<V> {
 
     /// A reflector fetched a list, or failed to.
     pub(super) fn listed(&mut self, name: &str, event: &ReflectorEvent) {
-        tracing::debug!(controller = V::NAME, remote = name, ?event, "listed");
-        let ReflectorEvent::Listed(difference) = event else { return self.list_failed(name) };
+        let ReflectorEvent::Listed(difference) = event else {
+            tracing::debug!(controller = V::NAME, remote = name, "the list failed");
+            return self.list_failed(name);
+        };
+        let Difference { appeared, changed, vanished, exclusive: _ } = difference;
+        tracing::debug!(controller = V::NAME, remote = name, ?appeared, ?changed, ?vanished, "listed");
         let believed_again = self.judge(name);
         self.tell_reappeared(name, difference);
         let (first, touched, asking) = {

@@ -1,6 +1,6 @@
 //! A vendor for the engine's own tests: things with a name, a colour, a write-only password, and parts of which each is in one thing. It calls nobody.
 
-use super::vendor::{Change, Deletion, Desired, Phase, SecretField, SecretState, Vendor, Withheld};
+use super::vendor::{Change, Deletion, Desired, Phase, SecretField, SecretState, Updated, Vendor, Withheld};
 use crate::api::{
     AccountRef, AccountSpec, AccountStatus, AdoptionPolicy, AllowedNamespaces, ConnectorSpec,
     ConnectorStatus, DeletionPolicy, ManagementPolicy, SecretSource,
@@ -204,7 +204,7 @@ impl Vendor for Toy {
         _: &Entry<ToyThing>,
         _: &Desired<'_, ToyConnectorSpec>,
         _: &[Change],
-    ) -> Result<ToyThing, RemoteError> {
+    ) -> Result<Updated<ToyThing>, RemoteError> {
         Err(RemoteError::Request("a toy makes no calls".into()))
     }
     async fn delete(_: &ToyClient, _: &Entry<ToyThing>) -> Result<Deletion<ToyThing>, RemoteError> {

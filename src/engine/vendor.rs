@@ -103,6 +103,15 @@ pub enum Phase {
     Gone,
 }
 
+/// How an update went.
+#[derive(Debug)]
+pub enum Updated<I> {
+    /// It was written; this is what the vendor answered.
+    Written(I),
+    /// Nothing was written: read again just before, it turned out to be so already, or to be what the vendor is at work on.
+    Found(I),
+}
+
 /// How a delete went.
 #[derive(Debug)]
 pub enum Deletion<I> {
@@ -308,7 +317,7 @@ pub trait Vendor: Sized + Send + Sync + 'static {
         entry: &Entry<Self::Item>,
         desired: &Desired<'_, Self::ConnectorSpec>,
         changes: &[Change],
-    ) -> impl Future<Output = Result<Self::Item, RemoteError>> + Send;
+    ) -> impl Future<Output = Result<Updated<Self::Item>, RemoteError>> + Send;
 
     /// Deletes the object.
     fn delete(

@@ -3,6 +3,7 @@
 use super::client::Connection;
 use super::errors::RemoteError;
 use super::token::{Token, TokenSource};
+use super::transport::IDLE_CONNECTIONS;
 use http::HeaderValue;
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +11,11 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// The most calls that are under way at once with one OAuth client or one fixed credential. AVEVA allows a client "at most 24 concurrent
-/// connections"; no other vendor names a number.
-pub(super) const MOST_AT_ONCE: usize = 24;
+/// AVEVA Data Hub allows a client at most 24 connections at a time; no other vendor names a number.
+const VENDORS_CONNECTIONS: usize = 24;
+/// The most requests that are under way at once with one OAuth client or one fixed credential: each has a connection, and the transport keeps
+/// some more that are idle.
+pub(super) const MOST_AT_ONCE: usize = VENDORS_CONNECTIONS - IDLE_CONNECTIONS;
 
 /// As whom a client calls.
 #[derive(Clone)]

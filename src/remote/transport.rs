@@ -25,7 +25,7 @@ pub struct TransportSettings {
 }
 
 /// Idle connections kept to one vendor host. An account needs a handful, not one a request.
-const IDLE_CONNECTIONS: usize = 8;
+pub(super) const IDLE_CONNECTIONS: usize = 8;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 

@@ -30,8 +30,11 @@ impl AllowedHosts {
         self.0.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 
-    /// None given means the vendors' own.
-    pub(crate) fn parse(given: &[String]) -> Result<Self, String> {
+    /// The hosts of these entries, `host` or `host:port`; none given means the vendors' own.
+    ///
+    /// # Errors
+    /// Which entry is wrong, and what to write instead.
+    pub fn parse(given: &[String]) -> Result<Self, String> {
         let given = non_empty(given);
         let vendors_own = VENDOR_HOSTS.iter().map(|host| (*host).to_owned());
         let hosts: Vec<String> = if given.is_empty() { vendors_own.collect() } else { given };

@@ -8,10 +8,11 @@ use std::time::Duration;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::support::audit::Audit;
+use crate::support::audit::{Audit, Request};
 use crate::support::canary::{Canaries, base64_padded};
 use crate::support::chart::{Release, Values, render};
 use crate::support::control_plane::ControlPlane;
+use crate::support::cost::by_object;
 use crate::support::kubeconfig::{self, User};
 use crate::support::objects::{Address, GROUP, Objects, VERSION, condition_message};
 use crate::support::omf;
@@ -189,6 +190,37 @@ fn leaks_of(secret: &str) -> Vec<(&'static str, String)> {
         ("base64 behind one byte", base64_padded(&format!("x{secret}"))),
         ("base64 behind two bytes", base64_padded(&format!("xy{secret}"))),
     ]
+}
+
+#[test]
+fn what_was_written_is_told_by_object_in_its_order() {
+    let request = |verb: &str, resource: &str, namespace: &str, subresource: &str, code: u64| Request {
+        verb: verb.to_owned(),
+        group: GROUP.to_owned(),
+        resource: resource.to_owned(),
+        namespace: namespace.to_owned(),
+        name: "plant-a".to_owned(),
+        subresource: subresource.to_owned(),
+        code,
+    };
+    let connectors = "onomondoconnectors";
+    let requests = [
+        request("patch", connectors, "here", "", 200),
+        request("get", connectors, "here", "", 200),
+        request("apply", connectors, "here", "status", 200),
+        request("apply", connectors, "there", "status", 409),
+        request("apply", connectors, "here", "status", 200),
+        request("delete", "omfconnections", "here", "", 404),
+        request("patch", connectors, "here", "", 200),
+        Request { group: String::new(), ..request("create", "secrets", "here", "", 201) },
+    ];
+    let told = [
+        ("OmfConnection/plant-a", "delete -> 404"),
+        ("OnomondoConnector/plant-a", "patch, status ×2, patch"),
+        ("OnomondoConnector/there/plant-a", "status -> 409"),
+    ];
+    let told = told.map(|(object, writes)| (object.to_owned(), writes.to_owned()));
+    assert_eq!(by_object(&requests, "here"), told.into());
 }
 
 #[test]

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::audit::Request;
-use super::looking::{is_for_a_token, is_list};
+use super::looking::is_for_a_token;
 use super::objects::KINDS;
 use super::story::Story;
 use super::vendor::lines;
+
+/// What the vendors list, as the last word of the path.
+const COLLECTIONS: [&str; 2] = ["connectors", "omfconnections"];
 
 /// In which order the vendor was asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,13 @@ impl Story {
     }
 }
 
+/// Whether it is a list of the vendor's objects, or a page of it, however it was answered.
+pub(super) fn is_list(line: &str) -> bool {
+    let path = line.strip_prefix("GET ").and_then(|target| target.split([' ', '?']).next());
+    let last = path.and_then(|path| path.trim_end_matches('/').rsplit('/').next()).map(str::to_lowercase);
+    last.is_some_and(|word| COLLECTIONS.contains(&word.as_str()))
+}
+
 fn is_account(object: &str) -> bool {
     object.split('/').next().is_some_and(|kind| kind.ends_with("Account"))
 }
@@ -91,7 +101,7 @@ fn list(entries: &[String]) -> String {
 
 /// The writes to each object of the operator's own kinds, in their order: `patch, status ×2`. `home` is the namespace that goes without
 /// saying.
-fn by_object(requests: &[Request], home: &str) -> BTreeMap<String, String> {
+pub fn by_object(requests: &[Request], home: &str) -> BTreeMap<String, String> {
     let mut writes: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
     for request in requests.iter().filter(|request| request.is_write() && request.is_of_own_group()) {
         let of_object = writes.entry(object_of(request, home)).or_default();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
+use super::cost::is_list;
 use super::story::{DEADLINE, Story};
 use super::vendor::{Request, lines};
 use super::wait;
@@ -22,17 +23,6 @@ impl Subject {
         Subject { controller: "onomondo", account: "OnomondoAccount/default" };
     pub(super) const APONO: Subject = Subject { controller: "apono", account: "AponoAccount/default" };
     pub(super) const OMF: Subject = Subject { controller: "omf", account: "OmfAccount/default" };
-}
-
-/// How a list of a vendor's objects reads: of Onomondo and Apono, of Apono's version 2, of the Data Hub.
-const LISTS: [&str; 3] = ["GET /connectors", "GET /api/v2/connectors", "GET /OmfConnections"];
-
-/// Whether this request, as it reads, is for a list of the vendor's objects, however it was answered; of a list in pages, for one of them. The
-/// Data Hub reads paths without regard to case.
-pub(super) fn is_list(line: &str) -> bool {
-    let asked = line.split(" -> ").next().unwrap_or_default();
-    let asked = asked.split('?').next().unwrap_or_default();
-    LISTS.iter().any(|list| list.eq_ignore_ascii_case(asked))
 }
 
 /// Whether this request, as it reads, went to the Data Hub's identity service.

@@ -180,6 +180,16 @@ async fn one_that_gives_up_everything_waits_for_one_that_can_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_vendor_is_taking_away_is_waited_for_and_had_then() {
+    let mut world = World::new(&[("a", Some("1"), "2")], &[("theirs", "2")]);
+    let leaving = ToyThing { state: "leaving".into(), ..thing("theirs", "2") };
+    world.snapshot.fold(&"theirs".into(), Some(leaving), Instant::now());
+    assert_eq!(world.settle(0), ["waits"]);
+    world.snapshot.fold(&"theirs".into(), None, Instant::now());
+    assert_eq!(world.settle(0), ["in sync"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_connector_has_and_asks_for_nobody_takes_away_however_old_they_are() {
     let mut world = World::new(&[("old", Some("1"), "12"), ("young", Some("2"), "2")], &[]);
     assert_eq!(world.settle(0), ["taken", "in sync"]);

@@ -138,6 +138,8 @@ fn what_is_no_list_is_said_in_our_words() {
         (r#"{"items":null,"items":[2]}"#, "two lists"),
         (r#"[1,"s3cret"#, "cut"),
         (r#"[1,{"s3cret":]"#, "cut"),
+        ("[\u{c}]", "element 1, line 1"),
+        ("[1,]", "element 2, line 1"),
         (r#"[1,"s3cret" 2]"#, "element 2, line 1"),
     ] {
         let said = said(document);

@@ -1,11 +1,12 @@
 //! The life of access tokens, told against a vendor without a socket, in paused time.
 
 use super::*;
-use crate::remote::{Authorization, Call, Class, Client, Transport};
+use crate::remote::authorization::MOST_AT_ONCE;
+use crate::remote::{Authorization, Call, Client, Transport};
 use bytes::Bytes;
 use futures::future::join_all;
 use http::header::{AUTHORIZATION, LOCATION};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use std::collections::BTreeSet;
 use tokio::time::{advance, sleep};
@@ -74,7 +75,7 @@ impl Vendor {
             state.asked.push(format!("{} {} {}", head.method, head.uri, credential.unwrap_or("-")));
             state.under_way += 1;
             state.most_under_way = state.most_under_way.max(state.under_way);
-            state.takes
+            if head.uri.path().ends_with("/slow") { state.takes * 10 } else { state.takes }
         };
         sleep(takes).await;
         let mut state = lock(&self.0);
@@ -144,7 +145,11 @@ impl Behaviour {
 }
 
 async fn call(client: &Client) -> Result<u16, RemoteError> {
-    let call = Call::new("list", Class::Read, Method::GET, &["things"]);
+    call_of(client, &["things"]).await
+}
+
+async fn call_of(client: &Client, path: &[&str]) -> Result<u16, RemoteError> {
+    let call = Call::get("list", path);
     client.send(call).await.map(|response| response.status.as_u16())
 }
 
@@ -202,6 +207,7 @@ async fn whoever_goes_away_takes_no_token_from_the_others() {
     });
     sleep(Duration::from_millis(150)).await;
     impatient.abort();
+    assert!(impatient.await.is_err_and(|end| end.is_cancelled()));
     assert_eq!(call(&client).await.expect("an answer"), 200);
     assert_eq!(vendor.tokens_asked(), 1);
 }
@@ -257,6 +263,17 @@ async fn a_revoked_token_costs_one_more_token_and_one_more_call() {
     let answers = join_all((0..10).map(|_| call(&client))).await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(200))), "{answers:?}");
     assert_eq!((vendor.tokens_asked(), vendor.calls()), (2, 21));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_401_for_an_old_token_costs_no_newer_one() {
+    let (vendor, tokens) = (Vendor::new(), TokenCache::default());
+    let client = vendor.client(&tokens, SECRET);
+    call(&client).await.expect("an answer");
+    vendor.set(|vendor| vendor.valid.clear());
+    let (slow, quick) = tokio::join!(call_of(&client, &["things", "slow"]), call(&client));
+    assert_eq!((slow.expect("an answer"), quick.expect("an answer")), (200, 200));
+    assert_eq!(vendor.tokens_asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -341,12 +358,16 @@ async fn what_is_no_token_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_calls_are_under_way_than_the_vendor_allows_a_client() {
+async fn a_client_has_no_more_requests_under_way_than_it_may_its_tokens_included() {
     let (vendor, tokens) = (Vendor::new(), TokenCache::default());
+    vendor.set(|vendor| vendor.expires_in = 100);
     let clients = [vendor.client(&tokens, SECRET), vendor.client(&tokens, SECRET)];
+    call(&clients[0]).await.expect("an answer");
+    advance(Duration::from_secs(85)).await;
     let answers = join_all((0..100).map(|nth| call(&clients[nth % 2]))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(lock(&vendor.0).most_under_way, 24);
+    assert_eq!(vendor.tokens_asked(), 2, "the token was to be fetched anew meanwhile");
+    assert_eq!(lock(&vendor.0).most_under_way, MOST_AT_ONCE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Apono's endpoints (`apono.openapi.json`, seed 002). There is no create: a connector registers itself.
 
 use super::model::Connector;
+use crate::engine::vendor::Updated;
 use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Response, Source};
 use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
@@ -31,14 +32,14 @@ impl Apono {
     }
 
     /// `PUT /api/admin/v3/connectors/{id}` with the one thing that can be set. It is read again just before: somebody may have done it.
-    pub async fn rename(&self, id: &str, name: &str) -> Result<Connector, RemoteError> {
+    pub async fn rename(&self, id: &str, name: &str) -> Result<Updated<Connector>, RemoteError> {
         let current = self.get(id).await?;
         if current.name.as_deref() == Some(name) {
-            return Ok(current);
+            return Ok(Updated::Found(current));
         }
         let call =
             Call::new("update", Class::Update, Method::PUT, &path(id)).json(&json!({ "name": name }))?;
-        self.accepted(call).await?.json()
+        self.accepted(call).await?.json().map(Updated::Written)
     }
 
     /// `DELETE /api/admin/v3/connectors/{id}` → 204.

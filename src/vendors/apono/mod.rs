@@ -14,7 +14,7 @@ use crate::api::{
 };
 use crate::engine::status::FurtherCondition;
 use crate::engine::vendor::{
-    Change, Deletion, Desired, SecretField, SecretState, Vendor, WhenAbsent, Withheld,
+    Change, Deletion, Desired, SecretField, SecretState, Updated, Vendor, WhenAbsent, Withheld,
 };
 use crate::remote::{Connection, Entry, ExclusiveId, Identity, RemoteError};
 use crate::vendors::place;
@@ -152,7 +152,7 @@ impl Vendor for Apono {
         entry: &Entry<Connector>,
         desired: &Desired<'_, AponoConnectorSpec>,
         _: &[Change],
-    ) -> Result<Connector, RemoteError> {
+    ) -> Result<Updated<Connector>, RemoteError> {
         // Without a name in the spec there is no change.
         client.rename(&entry.item.id, desired.spec.name.as_deref().unwrap_or_default()).await
     }

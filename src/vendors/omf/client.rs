@@ -3,7 +3,7 @@
 use super::declared;
 use super::model::Connection;
 use crate::api::{OmfAccountSpec, OmfConnectionSpec};
-use crate::engine::vendor::{Desired, Phase};
+use crate::engine::vendor::{Desired, Phase, Updated};
 use crate::remote::{
     self, Call, Class, ClientCredentials, ListAnswer, RemoteError, Response, Source, TokenEndpoint,
 };
@@ -92,17 +92,17 @@ impl Omf {
         &self,
         id: &str,
         desired: &Desired<'_, OmfConnectionSpec>,
-    ) -> Result<Connection, RemoteError> {
+    ) -> Result<Updated<Connection>, RemoteError> {
         let get = Call::new("get", Class::Update, Method::GET, &self.connection(id));
         let current: Connection = self.accepted(get).await?.json()?;
         let changes = declared::changes(desired.spec, desired.object_name, desired.withheld, &current);
         if current.phase() != Phase::Settled || changes.is_empty() {
-            return Ok(current);
+            return Ok(Updated::Found(current));
         }
         let description = desired.spec.description.as_deref().or(current.description.as_deref());
         let body = body(desired, Some(description.unwrap_or_default()));
         let call = Call::new("update", Class::Update, Method::PUT, &self.connection(id)).json(&body)?;
-        self.accepted(call).await?.json()
+        self.accepted(call).await?.json().map(Updated::Written)
     }
 
     /// `DELETE /{id}` → 202: the connection is Deleting from now on.

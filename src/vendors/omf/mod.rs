@@ -15,7 +15,9 @@ pub use model::Connection;
 use crate::api::{
     AccountSpec, OmfAccount, OmfAccountSpec, OmfConnection, OmfConnectionSpec, OmfRemote, shortened,
 };
-use crate::engine::vendor::{Change, Deletion, Desired, Phase, SecretField, SecretState, Vendor, Withheld};
+use crate::engine::vendor::{
+    Change, Deletion, Desired, Phase, SecretField, SecretState, Updated, Vendor, Withheld,
+};
 use crate::remote::{self, Entry, ExclusiveId, Identity, RemoteError, RemoteItem, Snapshot};
 use crate::vendors::place;
 use secrecy::SecretString;
@@ -165,7 +167,7 @@ impl Vendor for Omf {
         entry: &Entry<Connection>,
         desired: &Desired<'_, OmfConnectionSpec>,
         _: &[Change],
-    ) -> Result<Connection, RemoteError> {
+    ) -> Result<Updated<Connection>, RemoteError> {
         client.update(entry.item.identity().as_str(), desired).await
     }
 

@@ -224,6 +224,7 @@ fn options_that_are_not_known_go_back_as_they_were_read() {
         entry.item = Arc::new(known);
         let changes = Onomondo::changes(&after, "plant-x", &NOTHING, &entry.item);
         let updated = Onomondo::update(&client, &entry, &desired(&after), &changes).await.expect("an update");
+        let Updated::Written(updated) = updated else { panic!("nothing was written: {updated:?}") };
         assert_eq!(updated.options["retries"], 3, "{updated:?}");
         assert_eq!(updated.options["host"], "https://b.example.com");
     });

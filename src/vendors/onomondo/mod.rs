@@ -17,7 +17,7 @@ use crate::api::{
     OnomondoConnectorSpec, OnomondoRemote, SecretDriftPolicy, shortened,
 };
 use crate::engine::vendor::{
-    Change, Deletion, Desired, Findings, SecretField, SecretState, Vendor, Withheld,
+    Change, Deletion, Desired, Findings, SecretField, SecretState, Updated, Vendor, Withheld,
 };
 use crate::remote::{Connection, Entry, Identity, RemoteError};
 use crate::vendors::place;
@@ -171,8 +171,9 @@ impl Vendor for Onomondo {
         entry: &Entry<Connector>,
         desired: &Desired<'_, OnomondoConnectorSpec>,
         changes: &[Change],
-    ) -> Result<Connector, RemoteError> {
-        client.update(entry, name(desired.spec, desired.object_name), desired, changes).await
+    ) -> Result<Updated<Connector>, RemoteError> {
+        let name = name(desired.spec, desired.object_name);
+        client.update(entry, name, desired, changes).await.map(Updated::Written)
     }
 
     async fn delete(client: &Client, entry: &Entry<Connector>) -> Result<Deletion<Connector>, RemoteError> {
