@@ -54,6 +54,13 @@ impl Story {
         self.settled().await;
     }
 
+    /// Has the vendor read now, whatever comes of it.
+    pub async fn ask_for_a_list(&self, account: &str) {
+        static LOOKS: AtomicU64 = AtomicU64::new(0);
+        let look = format!("list {}", LOOKS.fetch_add(1, Ordering::Relaxed));
+        self.annotate(account, "connector-operator.io/reconcile-at", &look).await;
+    }
+
     /// The lists that the vendor answered; of each that comes in pages, the first.
     pub async fn lists(&self) -> Vec<Request> {
         let mut requests = self.vendor.requests().await;

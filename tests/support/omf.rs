@@ -86,6 +86,13 @@ impl DataHub<'_> {
         answer.as_array().cloned().unwrap_or_else(|| panic!("not a list: {answer}"))
     }
 
+    /// The texts of all tokens that are valid, fixed and issued.
+    pub async fn tokens(&self) -> Vec<String> {
+        let answer = self.0.read("omf/tokens").await;
+        let tokens = answer.as_array().unwrap_or_else(|| panic!("not a list: {answer}"));
+        tokens.iter().filter_map(|token| token["token"].as_str().map(str::to_owned)).collect()
+    }
+
     /// The tokens that are valid: `[{"token", "tenant"}]` for ever, with `expires_in` for so many seconds.
     pub async fn set_tokens(&self, tokens: &Value) {
         self.0.control(Method::PUT, "omf/tokens", tokens).await;
@@ -144,6 +151,13 @@ impl Story {
         let client = json!([{"client_id": CLIENT, "client_secret": secret, "tenant": TENANT}]);
         self.vendor.data_hub().set_clients(&client).await;
         self.omf_account_with("default", "aveva", more).await;
+    }
+
+    /// From now on no token that is valid must come to light.
+    pub async fn guard_tokens(&mut self) {
+        for token in self.vendor.data_hub().tokens().await {
+            self.guard("an access token", &token);
+        }
     }
 
     /// Makes one more OmfAccount of the same tenant and namespace, with a client of its own from a Secret called like the account.

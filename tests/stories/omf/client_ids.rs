@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::line::{
-    ACCOUNT, FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, at_once, begin, connection, id_of, in_sync, there,
-    update_of, with_account,
+    ACCOUNT, FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, at_once, begin, connection, delete_of, id_of,
+    in_sync, lent, there, update_of, with_account,
 };
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::Story;
@@ -58,7 +58,7 @@ async fn a_client_of_another_of_ours_is_named_before_any_call() {
     story.gone(LINE_7).await;
     let line_8 = story.ready(LINE_8).await;
     let [get, put] = update_of(&id_of(&line_8), "line-8");
-    let delete = super::line::delete_of(&id);
+    let delete = delete_of(&id);
     let seen = story.vendor_writes().await;
     assert_eq!(seen, [POST, post_8, &delete, &put]);
     assert!(story.vendor_requests().await.contains(&get));
@@ -120,14 +120,28 @@ async fn two_accounts(name: &str) -> Story {
 #[tokio::test]
 async fn clients_are_exclusive_across_two_accounts_of_one_namespace() {
     let story = two_accounts("omf-held-across").await;
+    story.apply(&connection("line-8", &[TWO], "accountRef: {name: second}")).await;
+    let eight = id_of(&story.ready(LINE_8).await);
     story.apply(&connection("line-7", &[ONE], "")).await;
-    story.ready(LINE_7).await;
+    let seven = id_of(&story.ready(LINE_7).await);
     // The other account's list has not shown it yet, and still it is known whose it is.
-    story.apply(&connection("line-8", &[ONE, TWO], "accountRef: {name: second}")).await;
+    story.edit(LINE_8, &json!({"spec": {"clientIds": [ONE, TWO]}}).to_string()).await;
     let stalled = story.becomes(LINE_8, "Stalled", "True/Conflict").await;
     let message = format!("line-8: client id {ONE} belongs to omf-held-across/line-7; {NOTHING_WRITTEN}");
     assert_eq!(condition_message(&stalled, "Ready"), message);
-    story.cost(&[POST], &[(LINE_7, "patch, status"), (LINE_8, "status")]).await;
+    let post_8 = "POST /OmfConnections line-8";
+    story.cost(&[post_8, POST], &[(LINE_7, "patch, status"), (LINE_8, "patch, status ×2")]).await;
+
+    // Released by one account, it is taken by the other.
+    story.edit(LINE_7, &json!({"spec": {"clientIds": [THREE]}}).to_string()).await;
+    story.ready(LINE_7).await;
+    story.ready(LINE_8).await;
+    let updates = [update_of(&seven, "line-7"), update_of(&eight, "line-8")].concat();
+    let sent: Vec<String> = [post_8, POST].map(str::to_owned).into_iter().chain(updates).collect();
+    let asked = story.vendor_requests().await;
+    let asked: Vec<&str> =
+        asked.iter().map(String::as_str).filter(|line| sent.iter().any(|sent| sent == line)).collect();
+    assert_eq!(asked, lent(&sent));
     story.end().await;
 }
 

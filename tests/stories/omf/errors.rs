@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::line::{
-    ACCOUNT, LINE_7, ONE, POST, at_once, begin, connection, delete_of, in_sync, with_account,
+    ACCOUNT, LINE_7, ONE, POST, at_once, begin, connection, delete_of, in_sync, update_of, with_account,
 };
 use crate::support::objects::{condition, condition_message};
-use crate::support::omf::{NAMESPACE, TENANT};
+use crate::support::omf::TENANT;
 use crate::support::opening::random_text;
 use crate::support::story::Story;
 
@@ -34,7 +34,10 @@ async fn its_sentences_and_its_operation_reach_the_condition_and_its_parameters_
     let message = condition_message(&stalled, "Ready");
     let start = "line-7: create failed: the vendor answered 400 Bad Request (The OMF connection is not valid. The client has no right to send.";
     assert!(message.starts_with(start), "{message}");
-    assert!(message.contains("Give it the role.") && message.contains("; operation 4c0f6dd5c9a24b2e)"), "{message}");
+    assert!(
+        message.contains("Give it the role.") && message.contains("; operation 4c0f6dd5c9a24b2e)"),
+        "{message}"
+    );
     assert!(message.len() < 700, "{message}");
     let refused = format!("{POST} -> 400");
     // A fresh list is read before it is believed. Then the claim goes again, since nothing was created under it.
@@ -61,9 +64,12 @@ async fn a_refusal_that_repeats_the_token_or_the_clients_secret_is_cut_down_to_i
 
     let secret = hub.clients().await[0]["client_secret"].as_str().expect("a secret").to_owned();
     refuses(&story, "GET", 400, &body(&secret), 1000).await;
-    story.look_for_failure(ACCOUNT).await;
+    story.ask_for_a_list(ACCOUNT).await;
     let failing = story.becomes(ACCOUNT, "Ready", "False/ListRefused").await;
-    assert!(condition_message(&failing, "Ready").contains("the vendor answered 400 Bad Request;"), "{failing}");
+    assert!(
+        condition_message(&failing, "Ready").contains("the vendor answered 400 Bad Request;"),
+        "{failing}"
+    );
     story.end().await;
 }
 
@@ -75,7 +81,9 @@ async fn what_passes_is_tried_again_and_its_changing_operation_moves_no_status()
         for n in 0..3 {
             let body = json!({"OperationId": format!("operation-{n}"), "Error": "Busy.", "Reason": "Too much to do."});
             let matching = json!({"method": "POST", "path": "/api", "times": 1});
-            faults.push(story.vendor.fault(matching, json!({"kind": "status", "code": code, "body": body})).await);
+            faults.push(
+                story.vendor.fault(matching, json!({"kind": "status", "code": code, "body": body})).await,
+            );
         }
         story.apply(&connection("line-7", &[ONE], "")).await;
         let failed = story.becomes(LINE_7, "Ready", "False/RemoteUnavailable").await;
@@ -101,7 +109,7 @@ async fn updates_and_deletes_that_fail_in_passing_write_one_status() {
     story.edit(LINE_7, "spec: {name: Line 7}").await;
     story.becomes(LINE_7, "Ready", "False/RemoteUnavailable").await;
     story.ready(LINE_7).await;
-    let [get, put] = super::line::update_of(&id, "Line 7");
+    let [get, put] = update_of(&id, "Line 7");
     let busy = format!("{put} -> 503");
     // Once that it fails, and that it is done.
     let writes = "patch, status ×3";
@@ -112,7 +120,6 @@ async fn updates_and_deletes_that_fail_in_passing_write_one_status() {
     let delete = delete_of(&id);
     let busy = format!("{delete} -> 503");
     let writes = story.vendor_writes().await;
-    assert_eq!(writes[3..], [&*busy, &*busy, &*put][..0]);
     assert_eq!(writes[writes.len() - 3..], [&busy, &busy, &delete].map(String::clone));
     story.end().await;
 }
@@ -123,17 +130,19 @@ async fn a_namespace_that_is_not_there_is_no_proof_that_anything_is_gone() {
     let hub = story.vendor.data_hub();
     let answer = json!({"kind": "refused", "code": 404});
     story.vendor.fault(json!({"path": "/api"}), answer).await;
-    story.look_for_failure(ACCOUNT).await;
+    story.ask_for_a_list(ACCOUNT).await;
     let refused = story.becomes(ACCOUNT, "Ready", "False/ListRefused").await;
     let message = condition_message(&refused, "Ready");
     assert!(message.starts_with("account omf-error-404/default: the vendor answered 404"), "{message}");
     assert_eq!(story.condition(LINE_7, "Ready").await, "True/Succeeded");
     story.delete(LINE_7).await;
     let blocked = story.becomes(LINE_7, "Ready", "False/DeletionBlocked").await;
-    assert!(condition_message(&blocked, "Ready").contains("the vendor cannot be read: the vendor answered 404"));
+    assert!(
+        condition_message(&blocked, "Ready").contains("the vendor cannot be read: the vendor answered 404")
+    );
 
     story.vendor.heal().await;
-    story.look_for_failure(ACCOUNT).await;
+    story.ask_for_a_list(ACCOUNT).await;
     story.gone(LINE_7).await;
     story.cost(&[POST, &delete_of(&id)], &[(LINE_7, "patch, status ×3, patch")]).await;
     assert_eq!(hub.states().await.len(), 1, "and its row says that it is Deleted");
@@ -144,6 +153,5 @@ async fn a_namespace_that_is_not_there_is_no_proof_that_anything_is_gone() {
     story.becomes("OmfAccount/nowhere", "Ready", "False/ListRefused").await;
     story.apply(&connection("line-9", &[ONE], "accountRef: {name: nowhere}")).await;
     story.becomes("OmfConnection/line-9", "Ready", "Unknown/AccountNotReady").await;
-    let _ = NAMESPACE;
     story.end().await;
 }

@@ -41,9 +41,12 @@ pub(crate) fn there(name: &str, clients: &[&str]) -> Value {
     json!({"Name": name, "ClientIds": clients, "State": "Active"})
 }
 
-/// A vendor that makes a connection at once, and says so: for stories that are not about how long it takes.
+/// A vendor that makes a connection at once, and says so, and that lists what it deleted for long enough to be seen: for stories that are not
+/// about how long things take.
 pub(crate) fn at_once(name: &str) -> Opening {
-    Story::named(name).switch("omf.creating-milliseconds", "0").switch("omf.create-reply", "active")
+    let opening =
+        Story::named(name).switch("omf.creating-milliseconds", "0").switch("omf.create-reply", "active");
+    opening.switch("omf.deleted-milliseconds", "60000")
 }
 
 /// A story whose account is Ready, at such a vendor.
@@ -56,6 +59,7 @@ pub(crate) async fn begin(opening: Opening) -> Story {
     let mut story = opening.begin().await;
     story.omf_account("").await;
     story.ready(ACCOUNT).await;
+    story.guard_tokens().await;
     story
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::line::{
-    FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, connection, id_of, lent, update_of, with_account,
+    FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, connection, delete_of, id_of, lent, update_of, with_account,
 };
 use crate::support::objects::condition_message;
 use crate::support::story::Story;
@@ -144,11 +144,11 @@ async fn a_client_moves_from_a_connection_that_is_deleted_once_that_is_gone() {
     let waits = |seen: &Value| condition_message(seen, "Ready").contains("is taken over once released by");
     story.eventually(LINE_8, "waiting", waits).await;
     story.lists_come(2).await;
-    assert_eq!(story.writes_since(newest).await, [super::line::delete_of(&seven)]);
+    assert_eq!(story.writes_since(newest).await, [delete_of(&seven)]);
     story.vendor.data_hub().settle().await;
     story.gone(LINE_7).await;
     story.ready(LINE_8).await;
     let [_, put] = update_of(&eight, "line-8");
-    assert_eq!(story.writes_since(newest).await, [super::line::delete_of(&seven), put]);
+    assert_eq!(story.writes_since(newest).await, [delete_of(&seven), put]);
     story.end().await;
 }
