@@ -28,7 +28,9 @@ async fn ten_thousand_clients_are_declared_created_and_changed_by_one() {
     let line_7 = story.ready(LINE_7).await;
     let id = id_of(&line_7);
     story.the_last_write_is_listed().await;
-    story.cost(&[POST], &[(LINE_7, "patch, status")]).await;
+    // The vendor's log keeps no body of that size, which would show a name.
+    let post = POST.trim_end_matches(" line-7");
+    story.cost(&[post], &[(LINE_7, "patch, status")]).await;
 
     story.objects.apply_value(with_clients(1..=MOST), &story.name).await.expect("accepted");
     story.ready(LINE_7).await;
@@ -37,8 +39,8 @@ async fn ten_thousand_clients_are_declared_created_and_changed_by_one() {
     assert_eq!(note, format!("{id} was changed: clientIds: 10000 → 10000 (adds {added}; removes {removed})"));
     let there = story.vendor.data_hub().connection("line-7").await;
     assert_eq!(there["ClientIds"].as_array().map(Vec::len), Some(MOST));
-    let [get, put] = update_of(&id, "line-7");
-    story.cost(&[POST, &get, &put], &[(LINE_7, "patch, status ×2")]).await;
+    let [get, put] = update_of(&id, "").map(|line| line.trim_end().to_owned());
+    story.cost(&[post, &get, &put], &[(LINE_7, "patch, status ×2")]).await;
 
     // Ten thousand that are held elsewhere are no longer to read.
     let mut second = with_clients(1..=MOST);
