@@ -1,4 +1,4 @@
-//! What N connectors cost: `make bench`, or `N=5000 make bench`.
+//! What N connectors of a vendor cost: `make bench`, or `make bench VENDOR=apono N=5000`.
 //!
 //! N connectors are declared on the real control plane; then nothing is touched for two minutes. Counts come from the API server's own
 //! `apiserver_request_total` and from the vendor's request log, and are asserted: they are the same on every machine. Seconds, memory and
@@ -14,11 +14,16 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod cases;
+mod reading;
+
+use cases::{Apono, Case, Onomondo};
 use futures::{StreamExt, stream};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use kube::runtime::watcher::{Config, Event, watcher};
+use reading::{LISTS, Reading};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use support::control_plane::ControlPlane;
 use support::objects::is_ready;
@@ -33,23 +38,35 @@ const OWN_GROUP: &str = "connector-operator.io";
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let connectors: usize = std::env::var("N").ok().map_or(1000, |n| n.parse().expect("N is a number"));
-    println!("{connectors} connectors; the control plane and the emulated vendor run on this machine too.");
-    let mut story = Story::named("scale")
+    let vendor = std::env::var("VENDOR").unwrap_or_default();
+    match vendor.as_str() {
+        "" | Onomondo::NAME => measure::<Onomondo>(connectors).await,
+        Apono::NAME => measure::<Apono>(connectors).await,
+        other => panic!("VENDOR is onomondo or apono, not {other}"),
+    }
+}
+
+async fn measure<C: Case>(connectors: usize) {
+    println!(
+        "{connectors} connectors of {}; the control plane and the emulated vendor run on this machine too.",
+        C::NAME
+    );
+    let opening = Story::named("scale")
         .value("resyncInterval", "1m")
         .value("requestTimeout", "30s")
-        .value("logging.level", "info")
-        .switch("onomondo.requests-per-minute", "0")
-        .begin()
-        .await;
-    story.onomondo_account("requestsPerMinute: 60000").await;
-    story.ready("OnomondoAccount/default").await;
+        .value("logging.level", "info");
+    let opening = C::SWITCHES.iter().fold(opening, |opening, (name, answer)| opening.switch(name, answer));
+    let mut story = opening.begin().await;
+    C::begin(&mut story, connectors).await;
+    story.ready(C::ACCOUNT).await;
     let plane = ControlPlane::shared().await;
     let client = plane.client().await;
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &story.name, &connector_resource());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &story.name, &connector_resource::<C>());
 
     let before = Reading::take(&mut story, &client).await;
     let watching = tokio::spawn(all_ready(api.clone(), connectors));
-    let last_create = create(&api, connectors).await;
+    let last_create = create::<C>(&api, connectors).await;
     let ready_at = watching.await.expect("the watch");
     let settled = Reading::take(&mut story, &client).await;
     println!(
@@ -85,36 +102,47 @@ async fn main() {
         100.0 * then.cpu_seconds / QUIET.as_secs_f64()
     );
 
-    let posts = first.count("vendor POST /connectors");
-    assert_eq!(posts, connectors, "one create a connector");
-    assert!(first.count("vendor GET /connectors") <= 10, "at most ten lists until all are Ready");
-    let writes = first.own_writes("onomondoconnectors");
-    assert!(
-        writes <= 2 * connectors,
-        "{writes} writes: more than finalizer with claim, and status, for each"
-    );
+    for (row, each) in C::REQUESTS {
+        assert_eq!(first.count(row), each * connectors, "{row}: {each} a connector");
+    }
+    assert!(first.count(LISTS) <= 10, "at most ten lists until all are Ready");
+    let expected: BTreeSet<&str> = C::REQUESTS.iter().map(|(row, _)| *row).collect();
+    let others = |reading: &Reading, known: &BTreeSet<&str>| {
+        let is_other = |row: &&String| is_about_connectors(row) && !known.contains(row.as_str());
+        reading.counts.keys().filter(is_other).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(others(&first, &expected), Vec::<String>::new(), "nothing else was asked of the vendor");
+    let writes = first.own_writes(&format!("{}s", C::KIND.to_lowercase()));
+    assert!(writes <= C::WRITES * connectors, "{writes} writes: more than {} for each", C::WRITES);
     assert!(first.count("events.k8s.io events create") <= connectors, "at most one event a connector");
     assert_eq!(then.own_writes(""), 0, "not one write while nothing changes");
     assert_eq!(then.count("reconciles"), 0, "not one reconcile while nothing changes");
-    assert!(then.count("vendor GET /connectors") <= 3, "one list an interval");
-    assert_eq!(then.count("vendor POST /connectors") + then.count("vendor PATCH /connectors"), 0);
+    assert!(then.count(LISTS) <= 3, "one list an interval");
+    assert_eq!(
+        others(&then, &BTreeSet::new()),
+        Vec::<String>::new(),
+        "nothing but lists while nothing changes"
+    );
     println!("\nall counts are as promised");
     story.end().await;
 }
 
-fn connector_resource() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk(OWN_GROUP, "v1alpha1", "OnomondoConnector"))
+fn connector_resource<C: Case>() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(OWN_GROUP, "v1alpha1", C::KIND))
+}
+
+/// Whether a row counts requests for single objects of the vendor.
+fn is_about_connectors(row: &str) -> bool {
+    ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().any(|method| row == format!("vendor {method}"))
 }
 
 /// Declares the connectors; when the last one was accepted.
-async fn create(api: &Api<DynamicObject>, connectors: usize) -> Instant {
+async fn create<C: Case>(api: &Api<DynamicObject>, connectors: usize) -> Instant {
     let started = Instant::now();
     stream::iter(0..connectors)
         .for_each_concurrent(CREATES_AT_ONCE, |number| async move {
-            let spec =
-                json!({"type": "https", "https": {"host": format!("https://ingest.example.com/{number}")}});
-            let object = DynamicObject::new(&format!("plant-{number:05}"), &connector_resource())
-                .data(json!({"spec": spec}));
+            let object = DynamicObject::new(&format!("plant-{number:05}"), &connector_resource::<C>())
+                .data(json!({"spec": C::spec(number)}));
             api.create(&PostParams::default(), &object).await.expect("a connector");
         })
         .await;
@@ -138,90 +166,4 @@ async fn all_ready(api: Api<DynamicObject>, connectors: usize) -> Instant {
         }
     }
     Instant::now()
-}
-
-/// Counters at one moment.
-struct Reading {
-    counts: BTreeMap<String, usize>,
-    cpu_seconds: f64,
-    memory_mb: f64,
-}
-
-impl Reading {
-    async fn take(story: &mut Story, client: &kube::Client) -> Self {
-        let mut counts = BTreeMap::new();
-        for request in story.vendor.requests().await {
-            let path = request.path.split('/').take(2).collect::<Vec<_>>().join("/");
-            *counts.entry(format!("vendor {} {path}", request.method)).or_default() += 1;
-        }
-        let request = http::Request::get("/metrics").body(Vec::new()).expect("a request");
-        let metrics = client.request_text(request).await.expect("the API server's metrics");
-        for (row, count) in metrics.lines().filter_map(api_server_write) {
-            *counts.entry(row).or_default() += count;
-        }
-        let own = story.operator().metrics().await;
-        counts.insert("reconciles".into(), sum(&own, "controller_runtime_reconcile_total{"));
-        let process = story.operator().id();
-        Self { counts, cpu_seconds: cpu_seconds(process), memory_mb: memory_mb(process) }
-    }
-
-    fn since(&self, before: &Self) -> Self {
-        let grown = self.counts.iter().map(|(row, count)| (row.clone(), count - before.count(row)));
-        Self {
-            counts: grown.filter(|(_, count)| *count > 0).collect(),
-            cpu_seconds: self.cpu_seconds - before.cpu_seconds,
-            memory_mb: self.memory_mb,
-        }
-    }
-
-    fn count(&self, row: &str) -> usize {
-        self.counts.get(row).copied().unwrap_or(0)
-    }
-
-    /// Writes to our group but the harness's creates.
-    fn own_writes(&self, resource: &str) -> usize {
-        let is_own =
-            |row: &&String| row.starts_with(&format!("{OWN_GROUP} {resource}")) && !row.ends_with(" create");
-        self.counts.iter().filter(|(row, _)| is_own(row)).map(|(_, count)| count).sum()
-    }
-}
-
-/// One write of `apiserver_request_total`, as `group resource/subresource verb` and its count. Leases and other groups than ours and
-/// events' are left out.
-fn api_server_write(line: &str) -> Option<(String, usize)> {
-    let labels = line.strip_prefix("apiserver_request_total{")?;
-    let (labels, count) = labels.rsplit_once("} ")?;
-    let label = |name: &str| {
-        let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
-        labels[start..].split('"').next()
-    };
-    let (group, resource, subresource) = (label("group")?, label("resource")?, label("subresource")?);
-    let verb = label("verb")?.to_lowercase();
-    let is_write = ["post", "create", "put", "update", "patch", "apply", "delete"].contains(&verb.as_str());
-    let is_shown = is_write && [OWN_GROUP, "events.k8s.io", "coordination.k8s.io"].contains(&group);
-    let slash = if subresource.is_empty() { "" } else { "/" };
-    let verb = if verb == "post" { "create" } else { &verb };
-    let count = count.parse::<f64>().ok()?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    is_shown.then(|| (format!("{group} {resource}{slash}{subresource} {verb}"), count as usize))
-}
-
-fn sum(metrics: &str, series: &str) -> usize {
-    let values =
-        metrics.lines().filter(|line| line.starts_with(series)).filter_map(|line| line.rsplit(' ').next());
-    values.filter_map(|value| value.parse::<usize>().ok()).sum()
-}
-
-/// User and system time of a process (`/proc/PID/stat`, in hundredths of a second).
-fn cpu_seconds(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the operator runs");
-    let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("ticks");
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-fn memory_mb(process: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the operator runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    line.trim().trim_end_matches(" kB").trim().parse::<f64>().expect("kilobytes") / 1024.0
 }

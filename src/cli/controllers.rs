@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use futures::future::BoxFuture;
 use tower::BoxError;
 
+use super::proxy;
 use crate::engine::context::EngineSettings;
 use crate::engine::start::{Shared, controller};
 use crate::engine::vendor::Vendor;
@@ -44,7 +45,9 @@ pub(super) fn transport(settings: &Settings) -> Result<Transport, TransportError
     let read =
         |path: &PathBuf| std::fs::read(path).map_err(|error| TransportError::CaFile(path.clone(), error));
     let ca_pem = settings.ca_file.as_ref().map(read).transpose()?;
-    remote::transport(&TransportSettings { ca_pem }).map_err(TransportError::Client)
+    let private_addresses = settings.allow_insecure_endpoints;
+    remote::transport(&TransportSettings { ca_pem, private_addresses, proxies: proxy::hosts() })
+        .map_err(TransportError::Client)
 }
 
 fn engine_settings(settings: &Settings, controller: &str) -> EngineSettings {

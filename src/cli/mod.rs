@@ -4,6 +4,7 @@ mod cluster;
 mod controllers;
 pub mod crds;
 mod proxy;
+pub mod release;
 pub mod run;
 
 use std::error::Error;
@@ -19,6 +20,10 @@ use crate::telemetry;
 pub fn execute(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Crds => print(&crds::yaml()?),
+        Command::Release(release) => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(release::run(&release)),
         Command::Run(settings) => {
             telemetry::install(settings.log_format, settings.log_level);
             // One thread: a few hundred objects change in a second at most, and what runs can be repeated in tests.

@@ -1,9 +1,27 @@
-//! Whether the API server is reached through the proxy of the environment.
+//! The proxies that the environment names: which hosts they are, and whether the API server is reached through one.
 //!
 //! kube takes `HTTPS_PROXY` for a kubeconfig's cluster, but compares `NO_PROXY` with the **proxy's** address instead of the
 //! cluster's. So the question is asked again here, the usual way. Pure.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+use url::Url;
+
+/// The hosts of the proxies, in lower case.
+pub(super) fn hosts() -> BTreeSet<String> {
+    let variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let given =
+        variables.iter().flat_map(|name| [std::env::var(name), std::env::var(name.to_ascii_lowercase())]);
+    given.flatten().filter_map(|proxy| host_of(&proxy)).collect()
+}
+
+/// `http://proxy.corp:3128`, or without the scheme.
+fn host_of(proxy: &str) -> Option<String> {
+    let url = Url::parse(proxy).ok().filter(Url::has_host);
+    let url = url.or_else(|| Url::parse(&format!("http://{proxy}")).ok())?;
+    url.host_str().map(str::to_ascii_lowercase)
+}
 
 /// Whether `host` is to be reached directly: `no_proxy` is a comma-separated list of hosts, domains, addresses and address
 /// ranges, or `*`. Loopback is always reached directly.
@@ -48,6 +66,19 @@ fn is_domain_of(entry: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_written_with_a_scheme_or_without() {
+        for (written, host) in [
+            ("http://Proxy.corp:3128", "proxy.corp"),
+            ("proxy.corp:3128", "proxy.corp"),
+            ("http://user:password@10.0.0.1:3128/", "10.0.0.1"),
+            ("socks5://proxy.corp", "proxy.corp"),
+        ] {
+            assert_eq!(host_of(written).as_deref(), Some(host), "{written}");
+        }
+        assert_eq!(host_of(""), None);
+    }
 
     #[test]
     fn names_match_with_all_that_is_below_them() {

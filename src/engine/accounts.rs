@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// How often an account is looked at that nobody wakes.
@@ -27,7 +28,14 @@ const LOOK_AGAIN: Duration = Duration::from_mins(30);
 /// Reconciles one account.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
     let Some(account) = context.state().accounts.get(key).cloned() else { return gone(context, key) };
-    let mut pass = Pass { context, key, account, credential_fingerprint: None, outcome: Outcome::wait() };
+    let mut pass = Pass {
+        context,
+        key,
+        account,
+        credential_fingerprint: None,
+        awaits_list: false,
+        outcome: Outcome::wait(),
+    };
     match pass.run().await {
         Ok(()) => pass.outcome,
         Err(WriteError::Gone) => Outcome::wait(),
@@ -45,6 +53,8 @@ pub(super) struct Pass<'a, V: Vendor> {
     pub(super) key: &'a ObjectKey,
     pub(super) account: Arc<Object<V::Account>>,
     pub(super) credential_fingerprint: Option<String>,
+    /// Whether the list of a forced pass has still to come.
+    pub(super) awaits_list: bool,
     pub(super) outcome: Outcome,
 }
 
@@ -77,6 +87,7 @@ fn release_remotes<V: Vendor>(
     remotes.retain(|name, remote| {
         if keep != Some(name) {
             remote.accounts.remove(account);
+            remote.forced.remove(account);
         }
         if remote.accounts.is_empty() {
             remote.task.abort();
@@ -109,12 +120,23 @@ impl<V: Vendor> Pass<'_, V> {
         self.report().await
     }
 
-    /// Who forces a pass of an account wants the vendor read now.
-    fn list_if_forced(&self) {
-        if self.account.forced_pass(self.account.status.last_handled_reconcile_at.as_deref()).is_some()
-            && let Some(view) = self.context.state().views.get(self.key)
-        {
-            view.reflector.request(Refresh::Doubt);
+    /// Who forces a pass of an account wants the vendor read now. The echo comes with that list, however it went.
+    fn list_if_forced(&mut self) {
+        let handled = self.account.status.last_handled_reconcile_at.as_deref();
+        let asked = self.account.forced_pass(handled);
+        let mut state = self.context.state();
+        let state = &mut *state;
+        let view = state.views.get(self.key);
+        let Some(remote) = view.and_then(|view| state.remotes.get_mut(&view.remote)) else { return };
+        let known = remote.forced.remove(self.key);
+        let Some(asked) = asked else { return };
+        let (asked, asked_at) = known.filter(|(known, _)| *known == asked).unwrap_or_else(|| {
+            remote.reflector.request(Refresh::Doubt);
+            (asked, Instant::now())
+        });
+        self.awaits_list = remote.reflector.health().last_tried.is_none_or(|tried| tried < asked_at);
+        if self.awaits_list {
+            remote.forced.insert(self.key.clone(), (asked, asked_at));
         }
     }
 
@@ -184,6 +206,7 @@ impl<V: Vendor> Pass<'_, V> {
                 told_stale: false,
                 content: None,
                 credential_fingerprints: std::collections::BTreeMap::new(),
+                forced: std::collections::BTreeMap::new(),
                 reported: None,
                 deleted: std::collections::BTreeMap::new(),
             };

@@ -232,7 +232,7 @@ async fn believe_refusal<V: Vendor>(pass: &mut Pass<'_, V>, work: &Work<'_, V>) 
     let view = &work.account.view;
     let last_sent = view.reflector.snapshot().last_sent();
     if last_sent.is_some_and(|sent| sent >= refused_at) {
-        pass.say(verdict).await?;
+        pass.say_of_own(work, verdict, Vec::new()).await?;
     } else {
         pass.memory(|memory| memory.refused = Some((refused_at, verdict)));
         pass.outcome.after_list(view);
@@ -344,7 +344,7 @@ async fn failed<V: Vendor>(
         }
         Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
     };
-    pass.say(verdict).await?;
+    pass.say_of_own(work, verdict, Vec::new()).await?;
     pass.outcome.next = next;
     Ok(())
 }

@@ -178,8 +178,12 @@ impl<V: Vendor> Pass<'_, V> {
         let phase = V::describe_phase(&entry.item);
         let Some(left) = self.left_of(VENDOR_PATIENCE, TOO_LONG) else {
             let message = format!(
+<<<<<<< HEAD
                 "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is \
                  over; to begin anew, delete the object at the vendor",
+=======
+                "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is over; to begin anew, delete the object at the vendor",
+>>>>>>> main
                 VENDOR_PATIENCE.as_secs() / 60
             );
             return self.say_existing(work, entry, secrets_sent, Verdict::stalled(TOO_LONG, message)).await;
@@ -219,11 +223,11 @@ impl<V: Vendor> Pass<'_, V> {
             Blocked::Standoff => standoff(&self.key.name, V::EXCLUSIVE, contest, may_see),
             _ => blocked(&self.key.name, why, may_see),
         };
-        let is_recorded = self.object.status.scope.is_some();
+        if self.object.status.scope.is_some() {
+            return self.say_of_own(work, verdict, changes).await;
+        }
         self.write(verdict, &[], |status| {
-            if !is_recorded {
-                status.remote = shown.as_ref().map(|entry| V::remote(&entry.item, None));
-            }
+            status.remote = shown.as_ref().map(|entry| V::remote(&entry.item, None));
             status.planned_changes = changes;
         })
         .await

@@ -1,10 +1,10 @@
 //! Whether an account's endpoint, or one that it leads to, may be called: the one place that keeps a tenant from sending a credential to a host of their own. Pure.
 //!
-//! It judges what is written. Where a name resolves to is not known here.
+//! It judges what is written. Where a name resolves to is judged when a connection is made, by `remote/resolver.rs`.
 
+use crate::remote::is_private;
 use crate::settings::AllowedHosts;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use url::{Host, Url};
+use url::Url;
 
 /// The endpoint as a URL, if the administrator allows it. `what` names for a message what holds it, such as `spec.endpoint`.
 ///
@@ -38,41 +38,6 @@ pub fn permitted(
         ));
     }
     Ok(url)
-}
-
-/// Whether a host can only be this machine, its neighbours, or a cloud's metadata service.
-fn is_private(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => is_private_v4(*address),
-        Host::Ipv6(address) => is_private_v6(*address),
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            let inside = ["localhost", "local", "internal"];
-            inside.iter().any(|suffix| name == *suffix || name.ends_with(&format!(".{suffix}")))
-        }
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    let is_shared = first == 100 && (64..128).contains(&second);
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_unspecified()
-        || address.is_broadcast()
-        || address.is_multicast()
-        || is_shared
-        || first == 0
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unique_local()
-        || address.is_unicast_link_local()
-        || address.is_multicast()
-        || address.to_ipv4().is_some_and(is_private_v4)
 }
 
 #[cfg(test)]

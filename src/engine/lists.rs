@@ -148,7 +148,8 @@ impl<V: Vendor> Controller<V> {
                 shrunk: remote.guard.shrunk().map(|shrunk| shrunk.hash.clone()),
             };
             let looks_at_secrets = !self.context.settings.secrets_watch;
-            if remote.reported.as_ref() == Some(&reported) && !looks_at_secrets && !remote.told_stale {
+            let is_told = remote.reported.as_ref() == Some(&reported) && remote.forced.is_empty();
+            if is_told && !looks_at_secrets && !remote.told_stale {
                 if reported.failing.is_none() {
                     let accounts = remote.accounts.iter().map(ToString::to_string);
                     self.context.metrics.snapshot_refreshed(V::NAME, accounts);

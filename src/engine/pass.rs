@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::dereference::Account;
 use super::events::{Event, EventType};
+use super::identity::recorded;
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::queue::{Cause, Next};
@@ -10,9 +11,11 @@ use super::report::{announce, done};
 use super::run::{Key, Outcome};
 use super::secret_facts::SecretFacts;
 use super::state::{AccountView, Memory};
-use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same};
+use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same, others_than};
 use super::vendor::{Desired, SecretValues, Vendor, Withheld};
-use crate::api::{ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, shortened};
+use crate::api::{
+    ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, PlannedChange, shortened,
+};
 use crate::remote::{Entry, Identity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +28,13 @@ const DELETED_LIMIT: usize = 1000;
 
 /// The status of a connector of `V`.
 pub type Status<V> = ConnectorStatus<<V as Vendor>::Remote>;
+
+/// What becomes of the conditions beside the usual ones that a pass does not speak of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Stay,
+    Go,
+}
 
 /// One pass.
 pub struct Pass<'a, V: Vendor> {
@@ -109,14 +119,43 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// Says `verdict` and leaves everything else in the status as it is.
     pub async fn say(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        self.write(verdict, &[], |_| {}).await
+        self.write_with(verdict, &[], Others::Stay, |_| {}).await
     }
 
-    /// Writes the status, where it says anything new.
+    /// Says `verdict` of a connector whose object stays as it is at the vendor. If that is its own already, it is shown as it is now.
+    pub async fn say_of_own(
+        &mut self,
+        work: &Work<'_, V>,
+        verdict: Verdict,
+        planned: Vec<PlannedChange>,
+    ) -> Result<(), WriteError> {
+        let own = recorded::<V>(&self.object).and_then(|identity| self.entry(work, &identity));
+        let further = own.as_ref().map(|entry| V::conditions(&entry.item)).unwrap_or_default();
+        self.announce_conditions(&further);
+        self.write_with(verdict, &further, Others::Stay, |status| {
+            if let Some(entry) = &own {
+                status.remote = Some(V::remote(&entry.item, status.remote.as_ref()));
+            }
+            status.planned_changes = planned;
+        })
+        .await
+    }
+
+    /// Writes the status, where it says anything new, with these conditions beside the usual ones and no others.
     pub async fn write(
         &mut self,
         verdict: Verdict,
         further: &[FurtherCondition],
+        edit: impl FnOnce(&mut Status<V>),
+    ) -> Result<(), WriteError> {
+        self.write_with(verdict, further, Others::Go, edit).await
+    }
+
+    async fn write_with(
+        &mut self,
+        verdict: Verdict,
+        further: &[FurtherCondition],
+        others: Others,
         edit: impl FnOnce(&mut Status<V>),
     ) -> Result<(), WriteError> {
         let mut status = self.object.status.clone();
@@ -125,6 +164,10 @@ impl<V: Vendor> Pass<'_, V> {
         edit(&mut status);
         let now = k8s_openapi::jiff::Timestamp::now();
         status.conditions = conditions(&self.object.status.conditions, &verdict, further, generation, now);
+        if others == Others::Stay {
+            let others = others_than(&status.conditions, &self.object.status.conditions);
+            status.conditions.extend(others);
+        }
         status.observed_generation = Some(generation);
         status.last_handled_reconcile_at = self.object.requested_at().map(shortened);
         if verdict.progress == Progress::Stalled {

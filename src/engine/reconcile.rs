@@ -17,7 +17,7 @@ use super::run::Outcome;
 use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
-use super::vendor::{Vendor, Withheld};
+use super::vendor::{Vendor, WhenAbsent, Withheld};
 use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh};
 use std::sync::Arc;
@@ -266,7 +266,7 @@ impl<V: Vendor> Pass<'_, V> {
         match plan {
             Plan::InSync { identity, bond } => self.in_sync(work, &identity, bond).await,
             Plan::Create(_permit) => Attempt { pass: self, work }.create().await,
-            Plan::Forget(_permit) => self.forget_identity().await,
+            Plan::Forget(_permit) => self.forget_identity(work).await,
             Plan::Update(update) => Attempt { pass: self, work }.update(update).await,
             Plan::Shown { identity, changes } => self.show(work, identity, &changes).await,
             Plan::Wait(waiting) => self.wait(work, waiting, contest).await,
@@ -339,9 +339,12 @@ impl<V: Vendor> Pass<'_, V> {
     }
 
     /// The recorded object is gone for certain: its identity leaves the status before anything is created.
-    async fn forget_identity(&mut self) -> Result<(), WriteError> {
-        let verdict =
-            Verdict::progressing(format!("{}: it is gone at the vendor and is created again", self.key.name));
+    async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
+        let then = match V::when_absent(&work.account.view.spec, work.spec) {
+            WhenAbsent::Create => " and is created again",
+            WhenAbsent::WaitFor { .. } => "",
+        };
+        let verdict = Verdict::progressing(format!("{}: it is gone at the vendor{then}", self.key.name));
         self.write(verdict, &[], |status| {
             status.remote = None;
             status.scope = None;

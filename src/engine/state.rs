@@ -41,6 +41,8 @@ pub struct Remote<V: Vendor> {
     pub content: Option<(u64, String)>,
     /// The fingerprints of the credential, salted for each account that uses it.
     pub credential_fingerprints: BTreeMap<ObjectKey, String>,
+    /// The forced passes of its accounts whose list has still to come, and when this process heard of them.
+    pub forced: BTreeMap<ObjectKey, (String, Instant)>,
     /// What its accounts were last woken for.
     pub reported: Option<Reported>,
     /// What was deleted from here lately, and by whom.

@@ -128,6 +128,15 @@ pub fn conditions(
     conditions
 }
 
+/// The types of conditions that every pass speaks of.
+const USUAL: [&str; 4] = ["Ready", "Reconciling", "Stalled", "Suspended"];
+
+/// The conditions of `before` that a pass which said `now` did not speak of.
+pub fn others_than(now: &[Condition], before: &[Condition]) -> Vec<Condition> {
+    let is_spoken_of = |kind: &str| USUAL.contains(&kind) || now.iter().any(|said| said.type_ == kind);
+    before.iter().filter(|known| !is_spoken_of(&known.type_)).cloned().collect()
+}
+
 /// Whether two statuses would be stored alike. Times are compared as they are written, in whole seconds.
 pub fn is_same<S: Serialize>(live: &S, next: &S) -> bool {
     match (serde_json::to_value(live), serde_json::to_value(next)) {
@@ -184,6 +193,17 @@ mod tests {
         assert_eq!(second[0].last_transition_time, Time(at(100)));
         let third = conditions(&second, &Verdict::progressing("three"), &[], 2, at(300));
         assert_eq!(third[0].last_transition_time, Time(at(300)));
+    }
+
+    #[test]
+    fn what_a_pass_does_not_speak_of_can_stay_as_it_was() {
+        let further = [("Connected", "True", "Connected", "x".to_owned())];
+        let before = conditions(&[], &Verdict::stalled("Conflict", "x"), &further, 1, at(1));
+        let now = conditions(&before, &Verdict::progressing("y"), &[], 2, at(2));
+        assert_eq!(kinds(&others_than(&now, &before)), ["Connected=True Connected"]);
+        let gone = [("Connected", "False", "Disconnected", "x".to_owned())];
+        let now = conditions(&before, &Verdict::progressing("y"), &gone, 2, at(2));
+        assert!(others_than(&now, &before).is_empty(), "it was spoken of");
     }
 
     #[test]

@@ -92,17 +92,18 @@ impl Opened {
         })
     }
 
-    /// Reads a list of at most `limit` bytes, in `member` where the answer is an object.
+    /// Reads a list, in `member` where the document is an object; of at most `limit` bytes, with those that earlier parts of it have `taken`.
     pub(super) async fn list<T: DeserializeOwned>(
         mut self,
         member: Option<&str>,
         limit: usize,
+        taken: usize,
     ) -> Result<ListAnswer<T>, RemoteError> {
         if !self.status.is_success() {
             return Ok(ListAnswer::Refused(self.whole().await?));
         }
         expect_json(self.status, self.content_type().as_deref())?;
-        let mut rows = Rows::new(self.status, member, limit);
+        let mut rows = Rows::new(self.status, member, limit, taken);
         while let Some(data) = self.next().await? {
             rows.take(&data)?;
         }

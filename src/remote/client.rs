@@ -117,8 +117,22 @@ impl Client {
         call: Call,
         member: Option<&str>,
     ) -> Result<ListAnswer<T>, RemoteError> {
+        self.list_more(call, member, 0).await
+    }
+
+    /// The same for one more part of a list that comes in parts, of which the earlier ones have [`Listed::taken`](super::Listed::taken) so much
+    /// of the limit: it is one for all of them.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub async fn list_more<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        member: Option<&str>,
+        taken: usize,
+    ) -> Result<ListAnswer<T>, RemoteError> {
         let limit = self.connection.list_limit;
-        self.exchange(&call, |answer| answer.list(member, limit)).await
+        self.exchange(&call, |answer| answer.list(member, limit, taken)).await
     }
 
     /// One call; and once more with a new token, where the vendor refuses the one that was at hand.

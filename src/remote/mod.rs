@@ -3,6 +3,7 @@
 //! One [`Reflector`] serves one vendor account: it owns the client, the credential, the request budget and the
 //! [`Snapshot`] of everything that the vendor holds, so that a thousand objects cost one list an interval.
 
+mod address;
 mod answer;
 mod authorization;
 mod budget;
@@ -14,12 +15,14 @@ mod item;
 mod oauth;
 mod rate;
 mod reflector;
+mod resolver;
 mod rows;
 mod schedule;
 mod snapshot;
 mod token;
 mod transport;
 
+pub use address::is_private;
 pub use answer::{ListAnswer, Response};
 pub use authorization::{Authorization, overlaps};
 pub use budget::{Budget, Class, Grant, SharedBudget};

@@ -28,6 +28,8 @@ pub trait Source: Send + Sync + 'static {
 pub struct Health {
     /// When this reflector was started.
     pub started: Instant,
+    /// When the last list was sent that came or failed.
+    pub last_tried: Option<Instant>,
     /// When the last good list was sent.
     pub last_good: Option<Instant>,
     /// Why the last list failed, where it did.
@@ -61,7 +63,7 @@ impl<S: Source> Reflector<S> {
             source,
             snapshot: Mutex::new(Snapshot::new(allowance)),
             schedule: Mutex::new(Schedule::new(interval, now)),
-            health: Mutex::new(Health { started: now, last_good: None, failing: None }),
+            health: Mutex::new(Health { started: now, last_tried: None, last_good: None, failing: None }),
             asked: Notify::new(),
         }
     }
@@ -117,6 +119,7 @@ impl<S: Source> Reflector<S> {
             Err(RemoteError::Request("reading the list panicked, which is a mistake in this program".into()))
         });
         let now = Instant::now();
+        lock(&self.health).last_tried = Some(sent_at);
         match result {
             Ok(items) => {
                 let (difference, in_flight) = {

@@ -20,6 +20,8 @@ pub struct Listed<T> {
     pub rows: Vec<T>,
     /// The document with its list emptied: `envelope["pagination"]["next_page_token"]` is what it was, and `Null` in a bare array.
     pub envelope: Value,
+    /// How much of the limit it took, with what was taken before.
+    pub taken: usize,
 }
 
 /// The most bytes of one element. An OMF connection with 10,000 clients has about 400 KB.
@@ -40,12 +42,9 @@ struct Decoded<T> {
 }
 
 impl<'m, T: DeserializeOwned> Rows<'m, T> {
-    /// A list of at most `limit` bytes, in `member` where the document is an object.
-    pub(super) fn new(status: StatusCode, member: Option<&'m str>, limit: usize) -> Self {
-        Self {
-            splitter: Splitter::new(status, member),
-            decoded: Decoded { rows: Vec::new(), limit, taken: 0 },
-        }
+    /// A list in `member` where the document is an object; of at most `limit` bytes, with those that earlier parts of it have `taken`.
+    pub(super) fn new(status: StatusCode, member: Option<&'m str>, limit: usize, taken: usize) -> Self {
+        Self { splitter: Splitter::new(status, member), decoded: Decoded { rows: Vec::new(), limit, taken } }
     }
 
     /// Takes the next bytes, cut wherever they are.
@@ -59,7 +58,7 @@ impl<'m, T: DeserializeOwned> Rows<'m, T> {
     /// The list, if it is complete.
     pub(super) fn finish(self) -> Result<Listed<T>, RemoteError> {
         let envelope = self.splitter.finish()?;
-        Ok(Listed { rows: self.decoded.rows, envelope })
+        Ok(Listed { rows: self.decoded.rows, envelope, taken: self.decoded.taken })
     }
 }
 

@@ -4,9 +4,12 @@
 //! file may know which. It never follows a redirect and never sends a `Referer`: both could carry a credential to a
 //! host that nobody allowed.
 
+use super::resolver::PublicOnly;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
@@ -22,6 +25,10 @@ pub type Transport = BoxCloneSyncService<http::Request<Bytes>, http::Response<Tr
 pub struct TransportSettings {
     /// Further certificate authorities, PEM, trusted beside the system's.
     pub ca_pem: Option<Vec<u8>>,
+    /// Whether names may lead to private addresses.
+    pub private_addresses: bool,
+    /// The hosts of the proxies that the environment names, whose addresses may be private all the same.
+    pub proxies: BTreeSet<String>,
 }
 
 /// Idle connections kept to one vendor host. An account needs a handful, not one a request.
@@ -41,6 +48,9 @@ pub fn transport(settings: &TransportSettings) -> Result<Transport, BoxError> {
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .user_agent(concat!("connector-operator/", env!("CARGO_PKG_VERSION")));
+    if !settings.private_addresses {
+        builder = builder.dns_resolver(Arc::new(PublicOnly::besides(settings.proxies.clone())));
+    }
     if let Some(pem) = &settings.ca_pem {
         builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
     }
@@ -67,7 +77,6 @@ mod tests {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use std::io::{Read, Write};
     use std::net::TcpListener;
-    use std::sync::Arc;
 
     /// An HTTPS server for `localhost` that gives `answer` to each of `connections`, and its certificate.
     fn https(answer: &'static str, connections: usize) -> (u16, String) {
@@ -99,9 +108,15 @@ mod tests {
     }
 
     async fn get(port: u16, ca_pem: Option<String>) -> Result<(u16, Bytes), BoxError> {
+        let ca_pem = ca_pem.map(String::into_bytes);
+        get_by(TransportSettings { ca_pem, private_addresses: true, ..TransportSettings::default() }, port)
+            .await
+    }
+
+    async fn get_by(settings: TransportSettings, port: u16) -> Result<(u16, Bytes), BoxError> {
         // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let transport = transport(&TransportSettings { ca_pem: ca_pem.map(String::into_bytes) })?;
+        let transport = transport(&settings)?;
         let request = http::Request::get(format!("https://localhost:{port}/connectors")).body(Bytes::new())?;
         let answer = transport.oneshot(request).await?;
         let status = answer.status().as_u16();
@@ -115,6 +130,22 @@ mod tests {
         assert!(stranger.is_err(), "a certificate that nobody vouches for was accepted: {stranger:?}");
         let (status, body) = get(port, Some(pem)).await.expect("an answer");
         assert_eq!((status, &body[..]), (200, &b"[]"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_not_connected_to_unless_it_is_a_proxys() {
+        let (port, pem) = https("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]", 1);
+        let settings = TransportSettings { ca_pem: Some(pem.into_bytes()), ..TransportSettings::default() };
+        let refused = get_by(settings.clone(), port).await.expect_err("localhost is private");
+        let mut cause: &dyn std::error::Error = &*refused;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        assert!(cause.to_string().starts_with("its name leads to a private address"), "{cause}");
+        // The server has one connection to give, which nobody has taken.
+        let proxies = BTreeSet::from(["localhost".to_owned()]);
+        let (status, _) = get_by(TransportSettings { proxies, ..settings }, port).await.expect("an answer");
+        assert_eq!(status, 200);
     }
 
     #[tokio::test]

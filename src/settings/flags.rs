@@ -20,6 +20,8 @@ Examples:
       two namespaces only (a Role in each is enough)
   connector-operator run --lease-namespace default --log-format text
       on a laptop, against the cluster of the current kubeconfig
+  connector-operator release --all --dry-run
+      after an uninstall: which objects still wait for it
   connector-operator crds | kubectl apply --server-side -f -
       install or upgrade the custom resource definitions
 
@@ -51,6 +53,33 @@ pub(super) enum Subcommand {
     Run(Box<RunFlags>),
     /// Print all custom resource definitions as YAML
     Crds,
+    /// Take the operator's finalizers off, so that objects can be deleted after it was uninstalled
+    #[command(after_help = RELEASE_EXAMPLES)]
+    Release(ReleaseFlags),
+}
+
+const RELEASE_EXAMPLES: &str = "\
+It runs with your own rights (patch on the operator's kinds), against the cluster of your kubeconfig. The objects stay, and what they manage at the
+vendors stays as it is; only nothing waits for the operator any more. Stop the operator first: one that runs puts its finalizers on again.
+
+Examples:
+  connector-operator release --all --dry-run
+      what would be released
+  connector-operator release -n iot
+      a namespace that hangs in Terminating";
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("where").required(true).args(["namespace", "all"])))]
+pub(super) struct ReleaseFlags {
+    /// A namespace whose objects are released
+    #[arg(short, long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub(super) namespace: Vec<String>,
+    /// All namespaces
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Only say what would be released
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,6 +40,28 @@ pub enum Command {
     Run(Box<Settings>),
     /// Print the custom resource definitions.
     Crds,
+    /// Take the operator's finalizers off.
+    Release(Release),
+}
+
+/// Whose finalizers are taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The namespaces; empty means all.
+    pub namespaces: Vec<String>,
+    /// Whether only to say what would be done.
+    pub dry_run: bool,
+}
+
+impl Release {
+    /// Where, as a message says it: `in namespace iot`.
+    pub fn place(&self) -> String {
+        match self.namespaces.as_slice() {
+            [] => "in any namespace".to_owned(),
+            [one] => format!("in namespace {one}"),
+            several => format!("in namespaces {}", several.join(", ")),
+        }
+    }
 }
 
 /// How `run` behaves. Every value was checked, alone and against the others.
@@ -126,14 +148,24 @@ where
     let line = <flags::CommandLine as clap::Parser>::try_parse_from(arguments)?;
     let run = match line.command {
         Some(flags::Subcommand::Crds) => return Ok(Command::Crds),
+        Some(flags::Subcommand::Release(flags)) => {
+            return release(&flags).map(Command::Release).map_err(refuse);
+        }
         Some(flags::Subcommand::Run(run)) => *run,
         None => line.run,
     };
     let own_namespace = || std::fs::read_to_string(namespace_file).ok();
-    check(run, own_namespace).map(|settings| Command::Run(Box::new(settings))).map_err(|message| {
-        <flags::CommandLine as clap::CommandFactory>::command()
-            .error(clap::error::ErrorKind::ValueValidation, message)
-    })
+    check(run, own_namespace).map(|settings| Command::Run(Box::new(settings))).map_err(refuse)
+}
+
+fn refuse(message: String) -> clap::Error {
+    <flags::CommandLine as clap::CommandFactory>::command()
+        .error(clap::error::ErrorKind::ValueValidation, message)
+}
+
+fn release(flags: &flags::ReleaseFlags) -> Result<Release, String> {
+    let namespaces = values::namespaces("--namespace", &flags.namespace)?;
+    Ok(Release { namespaces, dry_run: flags.dry_run })
 }
 
 /// Turns flags that are well-formed one by one into settings that make sense together.

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apono;
 mod scenes;
 mod stage;
 
@@ -56,6 +57,8 @@ async fn tell() {
     scenes::a_plan_is_shown_then_carried_out(&story, &stage).await;
     scenes::a_secret_is_rotated(&mut story, &stage).await;
     scenes::one_is_deleted(&story, &stage).await;
+    apono::a_connector_waits_for_its_agent(&mut story, &stage).await;
+    apono::its_agent_disconnects(&story, &stage).await;
     if std::env::var_os("KEEP").is_some_and(|keep| !keep.is_empty() && keep != "0") {
         scenes::leave_it_running(story, &stage).await;
     } else {

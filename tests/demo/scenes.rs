@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::apono::ACCESS;
 use crate::stage::{Stage, say, seconds, show};
 use crate::support::control_plane::ControlPlane;
+use crate::support::cost::is_list;
 use crate::support::objects::{condition, is_current};
 use crate::support::process::Run;
 use crate::support::story::{DEADLINE, Story};
-use crate::support::vendor::{Request, lines};
+use crate::support::vendor::lines;
 use crate::support::wait;
 
 /// The namespace of the samples.
@@ -25,10 +27,11 @@ const CONNECTORS: [&str; 4] =
 /// Starts what takes part.
 pub(crate) async fn opening(stage: Stage) -> (Story, Stage) {
     say("connector-operator: SaaS connectors, declared as Kubernetes objects and kept as declared.");
-    stage.whisper("Starting a Kubernetes control plane, an emulated Onomondo, and the operator …");
+    stage.whisper("Starting a Kubernetes control plane, emulated vendors, and the operator …");
     let started = Instant::now();
     let story = Story::named("connector-operator")
         .works_on(IOT)
+        .works_on(ACCESS)
         .cluster_scoped()
         .value("requestTimeout", "30s")
         .value("logging.level", "info")
@@ -37,7 +40,7 @@ pub(crate) async fn opening(stage: Stage) -> (Story, Stage) {
     let plane = ControlPlane::shared().await;
     let stage = stage.with_shell(plane, story.vendor.url());
     stage.whisper(&format!(
-        "All run after {}: etcd, kube-apiserver, kube-controller-manager; the vendor at {}; the operator with the rights that the Helm chart gives it.",
+        "All run after {}: etcd, kube-apiserver, kube-controller-manager; the vendors at {}; the operator with the rights that the Helm chart gives it.",
         seconds(started.elapsed()),
         story.vendor.url()
     ));
@@ -199,22 +202,24 @@ async fn at_vendor(story: &Story, name: &str) -> Value {
 }
 
 /// What the vendor was asked in this scene; the lists of the clock are only counted.
-async fn asked(story: &Story, stage: &Stage, since: u64) {
+pub(crate) async fn asked(story: &Story, stage: &Stage, since: u64) {
     let requests = story.vendor.requests_since(since).await;
-    let (writes, reads): (Vec<Request>, Vec<Request>) = requests.into_iter().partition(Request::is_write);
-    let reads = number(reads.len(), "list");
-    let all: Vec<String> = lines(&writes).into_iter().chain([reads]).collect();
+    let (lists, others): (Vec<String>, Vec<String>) =
+        lines(&requests).into_iter().partition(|line| is_list(line));
+    let lists = number(lists.len(), "list");
+    let all: Vec<String> = others.into_iter().chain([lists]).collect();
     stage.whisper(&format!("The vendor was asked: {}", all.join(", ")));
 }
 
 async fn tally(story: &Story) {
     let requests = story.vendor.requests().await;
     let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
+    let lists = lines(&requests).iter().filter(|line| is_list(line)).count();
     say(&format!(
-        "In all, the vendor was asked for {}, {}, {} and {}.",
-        number(count("GET"), "list"),
+        "In all, the vendors were asked for {}, {}, {} and {}.",
+        number(lists, "list"),
         number(count("POST"), "create"),
-        number(count("PATCH"), "change"),
+        number(count("PATCH") + count("PUT"), "change"),
         number(count("DELETE"), "delete")
     ));
 }

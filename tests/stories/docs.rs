@@ -87,12 +87,13 @@ fn explained_reasons() -> BTreeSet<String> {
     cell.captures_iter(&page).map(|found| found[1].to_owned()).collect()
 }
 
-/// In the engine, reasons are the only words in that case, but for a few. A vendor, whose API has words of its own, gives them in two
-/// places: what it finds wrong with declared values, and what it waits for.
+/// In the engine, reasons are the only words in that case, but for a few. A vendor, whose API has words of its own, gives them in three
+/// places: what it finds wrong with declared values, what it waits for, and behind the status of a condition of its own.
 fn reasons_of_the_code() -> BTreeSet<String> {
     let source = tools::repository().join("src");
     let mut reasons = words(&source.join("engine"), r#""([A-Z][A-Za-z]*[a-z][A-Za-z]*)""#);
-    reasons.extend(words(&source.join("vendors"), r#"(?:mismatch: Some\(\(|reason: )\s*"([A-Z][A-Za-z]*)""#));
+    let of_a_vendor = r#"(?:mismatch: Some\(\(|reason: |"(?:True|False|Unknown)",)\s*"([A-Z][A-Za-z]*)""#;
+    reasons.extend(words(&source.join("vendors"), of_a_vendor));
     reasons.retain(|reason| !NO_REASONS.contains(&reason.as_str()));
     reasons
 }

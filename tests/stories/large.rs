@@ -26,8 +26,8 @@ async fn a_list_over_the_limit_is_said_on_the_account_alone() {
     story.vendor.heal().await;
     story.annotate(ACCOUNT, "connector-operator.io/reconcile-at", "2").await;
     story.ready(ACCOUNT).await;
-    // Of the account: read, read with the connector; and twice that it was asked to look and what it saw.
-    let writes = [(ACCOUNT, "status, patch, status ×5"), (PLANT_A, "patch, status")];
+    // Of the account: read, read with the connector; and twice what it saw when it was asked to look.
+    let writes = [(ACCOUNT, "status, patch, status ×3"), (PLANT_A, "patch, status")];
     story.cost(&[POST], &writes).await;
     story.end().await;
 }

@@ -34,6 +34,7 @@ mod plant;
 mod proxy;
 mod quiet;
 mod refused;
+mod release;
 mod removed;
 mod rename;
 mod replicas;

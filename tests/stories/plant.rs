@@ -72,9 +72,7 @@ pub(crate) async fn with_account(name: &str) -> Story {
 /// A story whose `plant-a` is as this manifest declares it, which a list has confirmed.
 pub(crate) async fn in_sync(name: &str, manifest: &str) -> Story {
     let story = with_account(name).await;
-    story.apply(manifest).await;
-    story.ready(PLANT_A).await;
-    story.the_last_write_is_listed().await;
+    comes_in_sync(&story, manifest).await;
     story
 }
 
@@ -82,10 +80,17 @@ pub(crate) async fn in_sync(name: &str, manifest: &str) -> Story {
 pub(crate) async fn in_sync_with_secret(name: &str, manifest: &str) -> (Story, Identity) {
     let mut story = with_account(name).await;
     let identity = story.tls_secret("client").await;
+    comes_in_sync(&story, manifest).await;
+    (story, identity)
+}
+
+async fn comes_in_sync(story: &Story, manifest: &str) {
     story.apply(manifest).await;
     story.ready(PLANT_A).await;
     story.the_last_write_is_listed().await;
-    (story, identity)
+    // The account says that it was read, is held, and says that there is one object more.
+    let writes = [(ACCOUNT, "status, patch, status"), (PLANT_A, "patch, status")];
+    story.cost(&[LIST, POST, LIST], &writes).await;
 }
 
 /// The DELETEs that were refused because of SIMs, each with the question which ones. How many there are is a matter of time: the

@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// Takes `document` in pieces of `sizes`, over and over.
 fn taken(document: &[u8], sizes: &[usize]) -> Result<Listed<Value>, RemoteError> {
-    let mut rows = Rows::new(StatusCode::OK, Some("items"), 1 << 20);
+    let mut rows = Rows::new(StatusCode::OK, Some("items"), 1 << 20, 0);
     let mut rest = document;
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
@@ -149,27 +149,27 @@ fn what_is_no_list_is_said_in_our_words() {
 
 #[test]
 fn an_object_is_no_list_where_no_member_is_known() {
-    let mut rows = Rows::<Value>::new(StatusCode::OK, None, 1 << 20);
+    let mut rows = Rows::<Value>::new(StatusCode::OK, None, 1 << 20, 0);
     rows.take(br#"{"":[1]}"#).expect("bytes");
     assert!(rows.finish().is_err());
 }
 
 #[test]
 fn memory_is_bounded_whatever_comes() {
-    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 64 << 20);
+    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 64 << 20, 0);
     rows.take(b"[\"").expect("a beginning");
     let element = (0..5).try_for_each(|_| rows.take(&vec![b'a'; 1 << 20]));
     assert!(element.is_err_and(|error| error.to_string().contains("bytes in one place")));
 
-    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 64 << 20);
+    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 64 << 20, 0);
     rows.take(b"{\"").expect("a beginning");
     let beside = (0..2).try_for_each(|_| rows.take(&vec![b'a'; 1 << 20]));
     assert!(beside.is_err_and(|error| error.to_string().contains("bytes in one place")));
 
-    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 1 << 20);
+    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 1 << 20, 0);
     assert!(matches!(rows.take(&vec![b' '; (1 << 20) + 1]), Err(RemoteError::TooLarge(_))));
 
-    let mut rows = Rows::<Large>::new(StatusCode::OK, Some("items"), 1 << 20);
+    let mut rows = Rows::<Large>::new(StatusCode::OK, Some("items"), 1 << 20, 0);
     rows.take(b"[{}").expect("a beginning");
     let many = (0..10_000).try_for_each(|_| rows.take(b",{}"));
     assert!(matches!(many, Err(RemoteError::TooLarge(_))), "10,000 rows of 256 bytes were kept");

@@ -1,4 +1,7 @@
 //! Apono's endpoints (`apono.openapi.json`, seed 002). There is no create: a connector registers itself.
+//!
+//! Version 2 only lists, and tells little. It is asked only where version 3 has never answered: else a gateway's 404 would make a whole account look
+//! different.
 
 use super::model::Connector;
 use crate::engine::vendor::Updated;
@@ -7,10 +10,16 @@ use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The calls of one account.
 pub struct Apono {
     http: Client,
+    /// Whether version 3 has ever answered with a list.
+    has_answered: AtomicBool,
+    /// Whether the last list is one of version 2.
+    is_older: AtomicBool,
 }
 
 const CONNECTORS: [&str; 4] = ["api", "admin", "v3", "connectors"];
@@ -19,11 +28,13 @@ const OLDER_CONNECTORS: [&str; 3] = ["api", "v2", "connectors"];
 const PAGE: &str = "100";
 /// A list of more pages than this has no end.
 const MOST_PAGES: usize = 10_000;
+/// What the document says of a name, though public clients send others, too.
+const NAMES: &str = "Apono may allow only letters and digits in a name";
 
 impl Apono {
     /// The calls that `http` sends.
     pub fn new(http: Client) -> Self {
-        Self { http }
+        Self { http, has_answered: AtomicBool::new(false), is_older: AtomicBool::new(false) }
     }
 
     /// The HTTP side.
@@ -33,18 +44,29 @@ impl Apono {
 
     /// `PUT /api/admin/v3/connectors/{id}` with the one thing that can be set. It is read again just before: somebody may have done it.
     pub async fn rename(&self, id: &str, name: &str) -> Result<Updated<Connector>, RemoteError> {
+        self.has_version_three("no name can be set; leave spec.name out")?;
         let current = self.get(id).await?;
         if current.name.as_deref() == Some(name) {
             return Ok(Updated::Found(current));
         }
         let call =
             Call::new("update", Class::Update, Method::PUT, &path(id)).json(&json!({ "name": name }))?;
-        self.accepted(call).await?.json().map(Updated::Written)
+        let answer = self.accepted(call).await.map_err(|error| explained(error, name))?;
+        answer.json().map(Updated::Written)
     }
 
     /// `DELETE /api/admin/v3/connectors/{id}` → 204.
     pub async fn delete(&self, id: &str) -> Result<(), RemoteError> {
+        self.has_version_three("nothing can be deleted from here; delete the connector at Apono")?;
         self.accepted(Call::new("delete", Class::Lifecycle, Method::DELETE, &path(id))).await.map(drop)
+    }
+
+    fn has_version_three(&self, consequence: &str) -> Result<(), RemoteError> {
+        if self.is_older.load(Ordering::Relaxed) {
+            let why = format!("version 3 of Apono's API is not to be had here, and without it {consequence}");
+            return Err(RemoteError::Request(why));
+        }
+        Ok(())
     }
 
     async fn get(&self, id: &str) -> Result<Connector, RemoteError> {
@@ -67,6 +89,18 @@ impl Apono {
     }
 }
 
+/// A refused name that has more than the document allows: perhaps that is why.
+fn explained(mut error: RemoteError, name: &str) -> RemoteError {
+    let is_plain = name.chars().all(|character| character.is_ascii_alphanumeric());
+    if let RemoteError::Status { status, code, .. } = &mut error
+        && matches!(status.as_u16(), 400 | 422)
+        && !is_plain
+    {
+        *code = Some(code.take().map_or_else(|| NAMES.to_owned(), |code| format!("{code}; {NAMES}")));
+    }
+    error
+}
+
 fn path(id: &str) -> Vec<&str> {
     CONNECTORS.into_iter().chain([id]).collect()
 }
@@ -76,20 +110,36 @@ impl Source for Apono {
 
     /// All pages of v3; where there is no v3, the list of v2, which tells less.
     async fn list(&self) -> Result<Vec<Connector>, RemoteError> {
+        let listed = self.pages().await;
+        let is_missing = listed.as_ref().is_err_and(|error| error.status() == Some(StatusCode::NOT_FOUND));
+        let is_older = is_missing && !self.has_answered.load(Ordering::Relaxed);
+        let listed = if is_older { self.older_list().await } else { listed };
+        if listed.is_ok() {
+            self.is_older.store(is_older, Ordering::Relaxed);
+        }
+        listed
+    }
+}
+
+impl Apono {
+    async fn pages(&self) -> Result<Vec<Connector>, RemoteError> {
         let mut connectors = Vec::new();
-        let mut page_token: Option<String> = None;
-        for page in 0..MOST_PAGES {
+        let mut ids = BTreeSet::new();
+        let (mut taken, mut page_token) = (0, None::<String>);
+        for _ in 0..MOST_PAGES {
             let mut call = Call::get("list", &CONNECTORS).query("limit", PAGE);
             if let Some(token) = &page_token {
                 call = call.query("page_token", token);
             }
-            let answer = self.page(call).await;
-            if page == 0 && answer.as_ref().is_err_and(|error| error.status() == Some(StatusCode::NOT_FOUND))
-            {
-                return self.older_list().await;
-            }
-            let (rows, next) = answer?;
-            connectors.extend(rows);
+            let page = self.listed(call, Some("items"), taken).await?;
+            self.has_answered.store(true, Ordering::Relaxed);
+            let next = page.envelope["pagination"]["next_page_token"].as_str();
+            let next = next.filter(|token| !token.is_empty()).map(str::to_owned);
+            taken = page.taken;
+            // What moved from one page to the next while they were read is listed twice.
+            let new: Vec<Connector> = page.rows.into_iter().filter(|row| !ids.contains(&row.id)).collect();
+            ids.extend(new.iter().map(|connector| connector.id.clone()));
+            connectors.extend(new);
             let Some(next) = next else { return Ok(connectors) };
             if page_token.as_ref() == Some(&next) {
                 return Err(endless("a page that follows itself"));
@@ -98,22 +148,20 @@ impl Source for Apono {
         }
         Err(endless("a list without an end"))
     }
-}
-
-impl Apono {
-    /// One page, and the token of the next.
-    async fn page(&self, call: Call) -> Result<(Vec<Connector>, Option<String>), RemoteError> {
-        let listed = self.listed(call, Some("items")).await?;
-        let next = listed.envelope["pagination"]["next_page_token"].as_str();
-        Ok((listed.rows, next.filter(|token| !token.is_empty()).map(str::to_owned)))
-    }
 
     async fn older_list(&self) -> Result<Vec<Connector>, RemoteError> {
-        Ok(self.listed(Call::get("list_v2", &OLDER_CONNECTORS), None).await?.rows)
+        let listed = self.listed(Call::get("list_v2", &OLDER_CONNECTORS), None, 0).await?;
+        Ok(listed.rows.into_iter().map(Connector::into_older).collect())
     }
 
-    async fn listed(&self, call: Call, member: Option<&str>) -> Result<Listed<Connector>, RemoteError> {
-        match self.http.list(call, member).await? {
+    /// One page of a list of which so many bytes were taken before.
+    async fn listed(
+        &self,
+        call: Call,
+        member: Option<&str>,
+        taken: usize,
+    ) -> Result<Listed<Connector>, RemoteError> {
+        match self.http.list_more(call, member, taken).await? {
             ListAnswer::Listed(listed) => Ok(listed),
             ListAnswer::Refused(response) => Err(self.refusal(response)),
         }

@@ -4,6 +4,8 @@
 //! thing that can be set. Whether its agent is connected is health, shown beside `Ready` and never repaired.
 
 mod client;
+#[cfg(test)]
+mod laws;
 mod model;
 
 pub use client::Apono as Client;
@@ -124,12 +126,17 @@ impl Vendor for Apono {
         WhenAbsent::WaitFor {
             reason: "WaitingForAgent",
             message: format!(
-                "{id}: no agent has registered under this id, and only an agent can: install Apono's chart with --set \
-                 apono.connectorId={id},apono.url={},apono.token=TOKEN (the token is made at Apono: Connectors, Install connector)",
-                account.endpoint().trim_end_matches('/')
+                "{id}: no agent has registered under this id, and only an agent can: install Apono's chart apono-connector with \
+                 --set-string apono.connectorId={id},apono.url={},apono.token=TOKEN, where TOKEN comes from Apono's page for a \
+                 new connector",
+                place(account.endpoint())
             ),
             deadline: spec.registration_deadline(),
         }
+    }
+
+    fn refusal(status: u16) -> &'static str {
+        if status == 409 { "Conflict" } else { "InvalidSpec" }
     }
 
     fn ceiling(account: &AponoAccountSpec, spec: &AponoConnectorSpec, _: &str) -> Result<(), String> {

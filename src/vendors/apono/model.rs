@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// The most bytes of all sessions in a status. An ordinary one has less than one thousand.
+const SESSIONS_BYTES: usize = 96 * 1024;
+
 /// A connector, as v3 lists it and answers a PUT; of what v2 lists only id, status and last connection are known.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Connector {
@@ -37,6 +40,9 @@ pub struct Connector {
     /// The running agents.
     #[serde(default, deserialize_with = "or_default")]
     pub sessions: Vec<Session>,
+    /// Whether it is of version 2: nothing but id, status and last connection is told.
+    #[serde(skip)]
+    pub is_older: bool,
 }
 
 /// One running agent.
@@ -70,6 +76,11 @@ pub(super) fn exclusive_name(name: &str) -> ExclusiveId {
 }
 
 impl Connector {
+    /// The same as a row of version 2.
+    pub(super) fn into_older(self) -> Self {
+        Self { is_older: true, ..self }
+    }
+
     /// What `status.remote` shows of it. Heartbeats move only with something else: where nothing else did, it is shown as `before`.
     pub(super) fn shown(&self, before: Option<&AponoRemote>) -> AponoRemote {
         let now = AponoRemote {
@@ -82,6 +93,13 @@ impl Connector {
             cloud_provider_type: self.cloud_provider_type.as_deref().map(shortened),
             sessions: self.shown_sessions(),
         };
+        let now = match before {
+            // What was known of it by version 3 is still the best that is known.
+            Some(before) if self.is_older => {
+                AponoRemote { status: now.status, last_connected: now.last_connected, ..before.clone() }
+            }
+            _ => now,
+        };
         before.filter(|before| is_alike(before, &now)).cloned().unwrap_or(now)
     }
 
@@ -89,8 +107,13 @@ impl Connector {
         let mut sessions: Vec<AponoSession> = self.sessions.iter().map(Session::shown).collect();
         // The vendor promises no order.
         sessions.sort_by(|one, other| one.id.cmp(&other.id));
-        sessions.truncate(SESSIONS_LIMIT);
-        sessions
+        let mut left = SESSIONS_BYTES;
+        let fits = |session: &AponoSession| {
+            let size = serde_json::to_vec(session).map_or(usize::MAX, |json| json.len());
+            left = left.saturating_sub(size);
+            left > 0
+        };
+        sessions.into_iter().take(SESSIONS_LIMIT).take_while(fits).collect()
     }
 }
 
@@ -186,6 +209,27 @@ mod tests {
         let metadata = &shown.sessions[0].cloud_provider_metadata;
         assert_eq!(metadata.get("is_kubernetes_admin").map(String::as_str), Some("true"));
         assert!(!metadata.contains_key("zone"), "a null is not shown: {metadata:?}");
+    }
+
+    #[test]
+    fn what_is_shown_of_sessions_is_bounded_whatever_the_vendor_tells() {
+        let metadata: Map<String, Value> =
+            (0..100).map(|number| (format!("member-{number}"), json!("x".repeat(10_000)))).collect();
+        let session = |number: usize| json!({"id": format!("s-{number:03}"), "metadata": {"cloud_provider_metadata": metadata}});
+        let connector = read(json!({"id": "c", "sessions": (0..100).map(session).collect::<Vec<_>>()}));
+        let shown = connector.shown(None);
+        let size = serde_json::to_vec(&shown.sessions).expect("JSON").len();
+        assert!(!shown.sessions.is_empty() && size <= SESSIONS_BYTES + 100, "{size} bytes");
+    }
+
+    #[test]
+    fn a_row_of_version_2_takes_nothing_away_that_was_known() {
+        let shown = beating("2026-01-01T00:00:00Z").shown(None);
+        let row = |status: &str| read(json!({"connector_id": "c-1", "status": status})).into_older();
+        assert_eq!(row("CONNECTED").shown(Some(&shown)), shown);
+        let gone = row("DISCONNECTED").shown(Some(&shown));
+        assert_eq!((gone.status.as_deref(), gone.name.as_deref()), (Some("DISCONNECTED"), Some("prod")));
+        assert_eq!(gone.sessions, shown.sessions);
     }
 
     #[test]
