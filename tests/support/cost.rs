@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::audit::Request;
-<<<<<<< HEAD
 use super::looking::is_for_a_token;
-=======
->>>>>>> main
 use super::objects::KINDS;
 use super::story::Story;
 use super::vendor::lines;
@@ -85,11 +82,7 @@ impl Story {
 }
 
 /// Whether it is a list of the vendor's objects, or a page of it, however it was answered.
-<<<<<<< HEAD
-pub(super) fn is_list(line: &str) -> bool {
-=======
 pub fn is_list(line: &str) -> bool {
->>>>>>> main
     let path = line.strip_prefix("GET ").and_then(|target| target.split([' ', '?']).next());
     let last = path.and_then(|path| path.trim_end_matches('/').rsplit('/').next()).map(str::to_lowercase);
     last.is_some_and(|word| COLLECTIONS.contains(&word.as_str()))
