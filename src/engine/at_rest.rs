@@ -178,12 +178,7 @@ impl<V: Vendor> Pass<'_, V> {
         let phase = V::describe_phase(&entry.item);
         let Some(left) = self.left_of(VENDOR_PATIENCE, TOO_LONG) else {
             let message = format!(
-<<<<<<< HEAD
-                "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is \
-                 over; to begin anew, delete the object at the vendor",
-=======
                 "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is over; to begin anew, delete the object at the vendor",
->>>>>>> main
                 VENDOR_PATIENCE.as_secs() / 60
             );
             return self.say_existing(work, entry, secrets_sent, Verdict::stalled(TOO_LONG, message)).await;

@@ -147,12 +147,7 @@ pub fn taken(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Verdic
 /// What a person reads where several connectors would each have to give up everything before any of them could go on.
 pub fn standoff(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Verdict {
     conflict(format!(
-<<<<<<< HEAD
-        "{name}: every {noun} that it asks for is still with {}, and could only be given up if this one gave up all of its own first. Do it in \
-         two steps: let one of them keep or take something that no other asks for, and when that is done the rest",
-=======
         "{name}: every {noun} that it asks for is still with {}, and could only be given up if this one gave up all of its own first. Do it in two steps: let one of them keep or take something that no other asks for, and when that is done the rest",
->>>>>>> main
         givers(contest, may_see)
     ))
 }

@@ -1,12 +1,8 @@
 //! A registered connector is taken over: naming its id is consent.
 
-<<<<<<< HEAD
-use super::agent::{ACCOUNT, EDGE, EDGE_ONLY, GET, ID, LIST, in_sync};
-=======
 use serde_json::json;
 
 use super::agent::{ACCOUNT, DECLARED, EDGE, GET, ID, LIST, in_sync, registered};
->>>>>>> main
 
 #[tokio::test]
 async fn a_registered_connector_is_adopted_with_one_write_and_no_call() {
