@@ -25,8 +25,7 @@ const CLIENTS: [&str; 4] = [
 const VENDORS_TIME: Duration = Duration::from_secs(5);
 
 fn client(switches: &[(String, String)]) -> Client {
-    let configuration =
-        Configuration { switches: switches.iter().cloned().collect(), ..Configuration::default() };
+    let configuration = Configuration { switches: switches.to_vec(), ..Configuration::default() };
     let emulator = Emulator::new(configuration).expect("an emulator").connect();
     let transport = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
         let emulator = emulator.clone();
