@@ -73,6 +73,8 @@ pub(crate) async fn a_client_moves(story: &Story, stage: &Stage) {
 /// A delete waits until the vendor is done with it.
 pub(crate) async fn one_is_deleted(story: &Story, stage: &Stage) {
     stage.heading("11. A connection is deleted, which takes its time, too").await;
+    // Listed as Deleted for long enough to be seen: else two lists without it have to tell.
+    story.vendor.switch("omf.deleted-milliseconds", "60000").await;
     let before = story.vendor.newest().await;
     let started = Instant::now();
     stage.run("kubectl delete -f deploy/samples/omf-connection.yaml --timeout 60s").await;
