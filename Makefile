@@ -31,7 +31,7 @@ test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked
 	cargo test --locked --lib --no-default-features -- engine:: remote::
 
-bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, or apono): counts are asserted, seconds printed
+bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale
 
 crds: ## Generate crds/ from src/api, and copy it into the chart

@@ -21,6 +21,8 @@ pub(crate) trait Case {
     const REQUESTS: &'static [(&'static str, usize)];
     /// The most writes to a connector until it is Ready.
     const WRITES: usize;
+    /// The most lists until all are Ready.
+    const LISTS: usize = 10;
 
     /// Makes the account, and what there has to be at the vendor for so many connectors.
     async fn begin(story: &mut Story, connectors: usize);
@@ -74,5 +76,30 @@ impl Case for Apono {
 
     fn spec(number: usize) -> Value {
         json!({"connectorId": format!("c-{number:05}"), "name": format!("Agent {number}")})
+    }
+}
+
+/// Nothing is there at first: each connection is created, which takes the vendor a second. With `IDS=10000` each has so many client ids.
+pub(crate) struct Omf;
+
+impl Case for Omf {
+    const NAME: &'static str = "omf";
+    const KIND: &'static str = "OmfConnection";
+    const ACCOUNT: &'static str = "OmfAccount/default";
+    const SWITCHES: &'static [(&'static str, &'static str)] = &[];
+    const REQUESTS: &'static [(&'static str, usize)] = &[("vendor POST", 1)];
+    /// Finalizer with claim, a status while the vendor creates it, and one when it is Active.
+    const WRITES: usize = 3;
+    /// While anything is in flight, the vendor is read every two seconds.
+    const LISTS: usize = 60;
+
+    async fn begin(story: &mut Story, _: usize) {
+        story.omf_account("requestsPerMinute: 60000").await;
+    }
+
+    fn spec(number: usize) -> Value {
+        let ids = std::env::var("IDS").ok().map_or(1, |ids| ids.parse().expect("IDS is a number"));
+        let id = |client: usize| format!("{number:08x}-1111-4222-8333-{client:012x}");
+        json!({"name": format!("Line {number}"), "clientIds": (0..ids).map(id).collect::<Vec<_>>()})
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Reading {
     pub(crate) counts: BTreeMap<String, usize>,
     pub(crate) cpu_seconds: f64,
     pub(crate) memory_mb: f64,
+    /// How many lists the operator has read, and how long all of them took, from the call to the last row.
+    pub(crate) lists: (f64, f64),
 }
 
 impl Reading {
@@ -30,7 +32,8 @@ impl Reading {
         let own = story.operator().metrics().await;
         counts.insert("reconciles".into(), sum(&own, "controller_runtime_reconcile_total{"));
         let process = story.operator().id();
-        Self { counts, cpu_seconds: cpu_seconds(process), memory_mb: memory_mb(process) }
+        let lists = (listing(&own, "count"), listing(&own, "sum"));
+        Self { counts, cpu_seconds: cpu_seconds(process), memory_mb: memory_mb(process), lists }
     }
 
     pub(crate) fn since(&self, before: &Self) -> Self {
@@ -39,7 +42,13 @@ impl Reading {
             counts: grown.filter(|(_, count)| *count > 0).collect(),
             cpu_seconds: self.cpu_seconds - before.cpu_seconds,
             memory_mb: self.memory_mb,
+            lists: (self.lists.0 - before.lists.0, self.lists.1 - before.lists.1),
         }
+    }
+
+    /// How long a list took, on average.
+    pub(crate) fn seconds_a_list(&self) -> f64 {
+        self.lists.1 / self.lists.0.max(1.0)
     }
 
     pub(crate) fn count(&self, row: &str) -> usize {
@@ -89,6 +98,15 @@ fn sum(metrics: &str, series: &str) -> usize {
     let values =
         metrics.lines().filter(|line| line.starts_with(series)).filter_map(|line| line.rsplit(' ').next());
     values.filter_map(|value| value.parse::<usize>().ok()).sum()
+}
+
+/// One half of the histogram of how long calls took, of those that list.
+fn listing(metrics: &str, half: &str) -> f64 {
+    let series = format!("connector_operator_api_request_duration_seconds_{half}{{");
+    let of_lists = |line: &&str| line.starts_with(&series) && line.contains("operation=\"list\"");
+    let values =
+        metrics.lines().filter(of_lists).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.sum()
 }
 
 /// User and system time of a process (`/proc/PID/stat`, in hundredths of a second).

@@ -1,4 +1,4 @@
-//! What N connectors of a vendor cost: `make bench`, or `make bench VENDOR=apono N=5000`.
+//! What N connectors of a vendor cost: `make bench`, `make bench VENDOR=apono N=5000`, or `make bench VENDOR=omf N=50 IDS=10000`.
 //!
 //! N connectors are declared on the real control plane; then nothing is touched for two minutes. Counts come from the API server's own
 //! `apiserver_request_total` and from the vendor's request log, and are asserted: they are the same on every machine. Seconds, memory and
@@ -17,7 +17,7 @@ mod support;
 mod cases;
 mod reading;
 
-use cases::{Apono, Case, Onomondo};
+use cases::{Apono, Case, Omf, Onomondo};
 use futures::{StreamExt, stream};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use kube::runtime::watcher::{Config, Event, watcher};
@@ -42,7 +42,8 @@ async fn main() {
     match vendor.as_str() {
         "" | Onomondo::NAME => measure::<Onomondo>(connectors).await,
         Apono::NAME => measure::<Apono>(connectors).await,
-        other => panic!("VENDOR is onomondo or apono, not {other}"),
+        Omf::NAME => measure::<Omf>(connectors).await,
+        other => panic!("VENDOR is onomondo, apono or omf, not {other}"),
     }
 }
 
@@ -95,6 +96,7 @@ async fn measure<C: Case>(connectors: usize) {
     );
     println!("{:<58}{:>10.1}{:>14.1}", "resident memory, MB", settled.memory_mb, quiet.memory_mb);
     println!("{:<58}{:>10.2}{:>14.2}", "processor time, seconds", first.cpu_seconds, then.cpu_seconds);
+    println!("{:<58}{:>10.2}{:>14.2}", "seconds a list", first.seconds_a_list(), then.seconds_a_list());
     println!(
         "{:<58}{:>10}{:>13.2}%",
         "processor time, share of one core",
@@ -105,7 +107,7 @@ async fn measure<C: Case>(connectors: usize) {
     for (row, each) in C::REQUESTS {
         assert_eq!(first.count(row), each * connectors, "{row}: {each} a connector");
     }
-    assert!(first.count(LISTS) <= 10, "at most ten lists until all are Ready");
+    assert!(first.count(LISTS) <= C::LISTS, "at most {} lists until all are Ready", C::LISTS);
     let expected: BTreeSet<&str> = C::REQUESTS.iter().map(|(row, _)| *row).collect();
     let others = |reading: &Reading, known: &BTreeSet<&str>| {
         let is_other = |row: &&String| is_about_connectors(row) && !known.contains(row.as_str());

@@ -8,7 +8,7 @@ use super::report::{announce, timestamp_in};
 use super::shrink::Shrunk;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict, conditions, is_same};
-use super::vendor::Vendor;
+use super::vendor::{Phase, Vendor};
 use crate::api::{
     ACCEPT_SNAPSHOT_ANNOTATION, AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus, shortened,
 };
@@ -94,9 +94,12 @@ impl<V: Vendor> Pass<'_, V> {
         let (objects, unmanaged) = {
             let state = self.context.state();
             let snapshot = view.reflector.snapshot();
-            let unmanaged =
-                snapshot.iter().filter(|(identity, _)| !state.stakes.is_held(&view.realm, identity)).count();
-            (snapshot.len(), unmanaged)
+            // What the vendor lists after its end is no object any more.
+            let there = snapshot.iter().filter(|(_, entry)| V::phase(&entry.item) != Phase::Gone);
+            there.fold((0, 0), |(objects, unmanaged), (identity, _)| {
+                let is_held = state.stakes.is_held(&view.realm, identity);
+                (objects + 1, unmanaged + usize::from(!is_held))
+            })
         };
         self.context.metrics.snapshot_taken(V::NAME, &self.key.to_string(), objects, unmanaged);
         let counts = (count(objects), count(unmanaged));

@@ -14,6 +14,7 @@ use super::vendor::{Change, Desired, Phase, SecretState, Updated, Vendor, Withhe
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
 use http::StatusCode;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -239,14 +240,22 @@ async fn believe_refusal<V: Vendor>(pass: &mut Pass<'_, V>, work: &Work<'_, V>) 
     Ok(true)
 }
 
-/// Puts what a write left into the snapshot, and wakes whoever waits for what it took or gave.
+/// Puts what a write left into the snapshot, and into those of other accounts that show the same objects, and wakes whoever waits for what it took
+/// or gave.
 pub(super) fn fold<V: Vendor>(
     pass: &mut Pass<'_, V>,
     view: &AccountView<V>,
     identity: &Identity,
     left: Option<V::Item>,
 ) {
-    let moved = view.reflector.snapshot().fold(identity, left, Instant::now());
+    let (left, now) = (left.map(Arc::new), Instant::now());
+    let mut moved = view.reflector.snapshot().fold(identity, left.clone(), now);
+    for other in pass.context.state().others_of_realm(view) {
+        moved.extend(other.snapshot().fold(identity, left.clone(), now));
+        if left.as_ref().is_some_and(|item| item.in_flight()) {
+            other.request(Refresh::Written);
+        }
+    }
     let interested = pass.context.state().wishes.interested(&moved, Some(pass.key));
     pass.outcome.wake.extend(interested.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
 }

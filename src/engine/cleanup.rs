@@ -43,6 +43,12 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
             return Ok(());
         }
     };
+    if let Some(error) = view.reflector.health().failing {
+        // The next list that can be read wakes it.
+        pass.outcome.after_list(&view);
+        pass.outcome.next = Next::After(SLOW_RETRY);
+        return pass.say(blocked(pass, &format!("the vendor cannot be read: {error}"))).await;
+    }
     if view.reflector.snapshot().lists() == 0 {
         // Nothing is known of the vendor yet; the first list wakes it.
         return Ok(());
@@ -123,16 +129,7 @@ fn is_account_awaited<V: Vendor>(pass: &Pass<'_, V>) -> bool {
 fn account<V: Vendor>(pass: &Pass<'_, V>) -> Result<AccountView<V>, Verdict> {
     let state = pass.context.state();
     let key = state.account_of(pass.key).cloned();
-    let blocked = |what: String| {
-        Verdict::deletion_blocked(format!(
-            "{}: {what}; to leave the object at the vendor: kubectl annotate -n {} {} {}/{} {ORPHAN_ANNOTATION}=true",
-            pass.key.name,
-            pass.key.namespace,
-            "--overwrite",
-            <V::Connector as kube::Resource>::plural(&()),
-            pass.key.name,
-        ))
-    };
+    let blocked = |what: String| blocked(pass, &what);
     let Some(key) = key else { return Err(blocked("its account is not known".into())) };
     let account = state.accounts.get(&key);
     let suspended = account.and_then(|account| account.spec.as_ref().ok()).is_some_and(AccountSpec::suspend);
@@ -160,10 +157,19 @@ fn account<V: Vendor>(pass: &Pass<'_, V>) -> Result<AccountView<V>, Verdict> {
             "account {key} does not believe the vendor's newest list (SnapshotShrank)"
         )));
     }
-    if let Some(error) = remote.reflector.health().failing {
-        return Err(blocked(format!("the vendor cannot be read: {error}")));
-    }
     Ok(view.clone())
+}
+
+/// Why it does not get through, and the way out.
+fn blocked<V: Vendor>(pass: &Pass<'_, V>, what: &str) -> Verdict {
+    Verdict::deletion_blocked(format!(
+        "{}: {what}; to leave the object at the vendor: kubectl annotate -n {} {} {}/{} {ORPHAN_ANNOTATION}=true",
+        pass.key.name,
+        pass.key.namespace,
+        "--overwrite",
+        <V::Connector as kube::Resource>::plural(&()),
+        pass.key.name,
+    ))
 }
 
 /// Another connector that holds the identity and comes first: then it is not ours to delete.

@@ -47,7 +47,7 @@ pub fn fields(changes: &[Change]) -> String {
 }
 
 fn brief(value: &str) -> String {
-    const LONGEST: usize = 80;
+    const LONGEST: usize = 200;
     if value.chars().nth(LONGEST).is_none() {
         return value.to_owned();
     }

@@ -203,6 +203,13 @@ impl<V: Vendor> State<V> {
         others
     }
 
+    /// The reflectors of other accounts that show the same objects as this one.
+    pub fn others_of_realm(&self, view: &AccountView<V>) -> Vec<Arc<Reflector<V::Client>>> {
+        let reflectors = self.remotes.values().filter(|remote| remote.realm == view.realm);
+        let others = reflectors.map(|remote| &remote.reflector);
+        others.filter(|reflector| !Arc::ptr_eq(reflector, &view.reflector)).cloned().collect()
+    }
+
     /// Puts the reply to one of our writes into the cache and the indexes; who has to look again.
     pub fn fold(
         &mut self,

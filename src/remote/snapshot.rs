@@ -184,16 +184,16 @@ impl<I: RemoteItem> Snapshot<I> {
 
     /// Folds in what one of our writes left under `identity`: the object, or nothing after a delete. Returns what that took from it or gave
     /// to it.
-    pub fn fold(&mut self, identity: &Identity, left: Option<I>, finished: Instant) -> Vec<ExclusiveId> {
+    pub fn fold(&mut self, identity: &Identity, left: Option<Arc<I>>, finished: Instant) -> Vec<ExclusiveId> {
         self.sequence += 1;
         let before = self.entries.get(identity).map(|entry| entry.digest);
         self.folds.insert(identity.clone(), Fold { sequence: self.sequence, finished, before });
         let had = self.entries.get(identity).map(|entry| entry.item.exclusive()).unwrap_or_default();
-        let has = left.as_ref().map(RemoteItem::exclusive).unwrap_or_default();
+        let has = left.as_ref().map(|item| item.exclusive()).unwrap_or_default();
         let moved = self.holders.moved(identity, had, has);
         if let Some(item) = left {
             let digest = item.digest();
-            let entry = Entry { item: Arc::new(item), digest, copies: 1, listed_in: 0 };
+            let entry = Entry { item, digest, copies: 1, listed_in: 0 };
             self.entries.insert(identity.clone(), entry);
         } else {
             self.entries.remove(identity);
@@ -317,9 +317,9 @@ mod tests {
         let (mut snapshot, now) = (Snapshot::new(Duration::ZERO), Instant::now());
         list(&mut snapshot, now, &[Thing("a", 1), Thing("b", 1)]);
         let ticket = snapshot.begin_list(now);
-        snapshot.fold(&"a".into(), Some(Thing("a", 2)), now);
+        snapshot.fold(&"a".into(), Some(Thing("a", 2).into()), now);
         snapshot.fold(&"b".into(), None, now);
-        snapshot.fold(&"c".into(), Some(Thing("c", 1)), now);
+        snapshot.fold(&"c".into(), Some(Thing("c", 1).into()), now);
         let difference = snapshot.apply(ticket, vec![Thing("a", 1), Thing("b", 1)]);
         assert!(difference.is_empty(), "{difference:?}");
         assert_eq!(snapshot.get("a").map(|entry| entry.digest), Some(2));
@@ -331,7 +331,7 @@ mod tests {
     async fn within_the_allowance_a_list_that_lags_our_post_is_taken_for_stale_and_after_it_is_believed() {
         let (mut snapshot, now) = (Snapshot::new(ALLOWANCE), Instant::now());
         list(&mut snapshot, now, &[]);
-        snapshot.fold(&"new".into(), Some(Thing("new", 1)), now);
+        snapshot.fold(&"new".into(), Some(Thing("new", 1).into()), now);
         assert!(list(&mut snapshot, now + Duration::from_secs(10), &[]).is_empty());
         assert!(snapshot.get("new").is_some());
         let difference = list(&mut snapshot, now + Duration::from_secs(31), &[]);
@@ -342,7 +342,7 @@ mod tests {
     async fn within_the_allowance_a_change_by_others_is_still_seen() {
         let (mut snapshot, now) = (Snapshot::new(ALLOWANCE), Instant::now());
         list(&mut snapshot, now, &[Thing("a", 1)]);
-        snapshot.fold(&"a".into(), Some(Thing("a", 2)), now);
+        snapshot.fold(&"a".into(), Some(Thing("a", 2).into()), now);
         let difference = list(&mut snapshot, now + Duration::from_secs(1), &[Thing("a", 3)]);
         assert_eq!(difference.changed, vec!["a".into()]);
     }

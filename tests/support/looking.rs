@@ -25,6 +25,11 @@ impl Subject {
     pub(super) const OMF: Subject = Subject { controller: "omf", account: "OmfAccount/default" };
 }
 
+/// Whether this request, as it reads, went to the Data Hub's identity service.
+pub(super) fn is_for_a_token(line: &str) -> bool {
+    line.contains(" /identity/")
+}
+
 /// How the emulator's log shows a secret that was sent.
 pub fn set(value: &str) -> Value {
     let digest = ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
@@ -47,6 +52,13 @@ impl Story {
         })
         .await;
         self.settled().await;
+    }
+
+    /// Has the vendor read now, whatever comes of it.
+    pub async fn ask_for_a_list(&self, account: &str) {
+        static LOOKS: AtomicU64 = AtomicU64::new(0);
+        let look = format!("list {}", LOOKS.fetch_add(1, Ordering::Relaxed));
+        self.annotate(account, "connector-operator.io/reconcile-at", &look).await;
     }
 
     /// The lists that the vendor answered; of each that comes in pages, the first.

@@ -80,6 +80,19 @@ impl DataHub<'_> {
         self.0.control(Method::PUT, "omf/clients", clients).await;
     }
 
+    /// The clients that get tokens.
+    pub async fn clients(&self) -> Vec<Value> {
+        let answer = self.0.read("omf/clients").await;
+        answer.as_array().cloned().unwrap_or_else(|| panic!("not a list: {answer}"))
+    }
+
+    /// The texts of all tokens that are valid, fixed and issued.
+    pub async fn tokens(&self) -> Vec<String> {
+        let answer = self.0.read("omf/tokens").await;
+        let tokens = answer.as_array().unwrap_or_else(|| panic!("not a list: {answer}"));
+        tokens.iter().filter_map(|token| token["token"].as_str().map(str::to_owned)).collect()
+    }
+
     /// The tokens that are valid: `[{"token", "tenant"}]` for ever, with `expires_in` for so many seconds.
     pub async fn set_tokens(&self, tokens: &Value) {
         self.0.control(Method::PUT, "omf/tokens", tokens).await;
@@ -137,12 +150,44 @@ impl Story {
         self.secret("aveva", &[("clientId", CLIENT), ("clientSecret", &secret)]).await;
         let client = json!([{"client_id": CLIENT, "client_secret": secret, "tenant": TENANT}]);
         self.vendor.data_hub().set_clients(&client).await;
+        self.omf_account_with("default", "aveva", more).await;
+    }
+
+    /// From now on no token that is valid must come to light.
+    pub async fn guard_tokens(&mut self) {
+        for token in self.vendor.data_hub().tokens().await {
+            self.guard("an access token", &token);
+        }
+    }
+
+    /// Makes one more OmfAccount of the same tenant and namespace, with a client of its own from a Secret called like the account.
+    pub async fn second_omf_account(&mut self, name: &str, more: &str) {
+        let secret = random_text("omf-second-secret");
+        self.secret(name, &[("clientId", name), ("clientSecret", &secret)]).await;
+        let hub = self.vendor.data_hub();
+        let mut clients = hub.clients().await;
+        clients.push(json!({"client_id": name, "client_secret": secret, "tenant": TENANT}));
+        hub.set_clients(&json!(clients)).await;
+        self.omf_account_with(name, name, more).await;
+    }
+
+    /// Makes an OmfAccount with the client of this Secret.
+    pub async fn omf_account_with(&self, name: &str, secret: &str, more: &str) {
         let mut spec = yaml::documents(more).pop().unwrap_or_else(|| json!({}));
-        spec["endpoint"] = json!(self.vendor.url());
-        spec["tenantId"] = json!(TENANT);
-        spec["namespaceId"] = json!(NAMESPACE);
-        spec["clientCredentials"] = json!({"secretRef": {"name": "aveva"}});
-        let account = json!({"kind": "OmfAccount", "metadata": {"name": "default"}, "spec": spec});
+        let defaults = json!({
+            "endpoint": self.vendor.url(),
+            "tenantId": TENANT,
+            "namespaceId": NAMESPACE,
+        });
+        for (field, value) in defaults.as_object().into_iter().flatten() {
+            if spec[field].is_null() {
+                spec[field] = value.clone();
+            }
+        }
+        if spec["tokenSecretRef"].is_null() {
+            spec["clientCredentials"]["secretRef"] = json!({"name": secret});
+        }
+        let account = json!({"kind": "OmfAccount", "metadata": {"name": name}, "spec": spec});
         self.objects
             .apply_value(account, &self.name)
             .await

@@ -66,6 +66,11 @@ impl Story {
 
     // What people do.
 
+    /// The real kubectl, as administrator.
+    pub fn kubectl(&self) -> std::process::Command {
+        self.plane.kubectl()
+    }
+
     /// Applies manifests as people do: `apiVersion` and `namespace` may be left out.
     pub async fn apply(&self, manifests: &str) {
         self.objects

@@ -122,7 +122,7 @@ impl World {
             );
         }
         let left = ToyThing { name: name.into(), parts: written, ..ToyThing::default() };
-        self.snapshot.fold(&name.into(), Some(left), Instant::now());
+        self.snapshot.fold(&name.into(), Some(left.into()), Instant::now());
         self.record(name, index);
         self.writes += 1;
         true
@@ -183,7 +183,7 @@ async fn one_that_gives_up_everything_waits_for_one_that_can_go_on() {
 async fn what_the_vendor_is_taking_away_is_waited_for_and_had_then() {
     let mut world = World::new(&[("a", Some("1"), "2")], &[("theirs", "2")]);
     let leaving = ToyThing { state: "leaving".into(), ..thing("theirs", "2") };
-    world.snapshot.fold(&"theirs".into(), Some(leaving), Instant::now());
+    world.snapshot.fold(&"theirs".into(), Some(leaving.into()), Instant::now());
     assert_eq!(world.settle(0), ["waits"]);
     world.snapshot.fold(&"theirs".into(), None, Instant::now());
     assert_eq!(world.settle(0), ["in sync"]);

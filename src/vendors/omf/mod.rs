@@ -6,6 +6,8 @@
 mod client;
 mod client_ids;
 mod declared;
+#[cfg(test)]
+mod laws;
 mod model;
 
 pub use client::Omf as Client;
