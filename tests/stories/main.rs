@@ -42,6 +42,7 @@ mod rename;
 mod replicas;
 mod scope;
 mod secrets;
+mod security;
 mod shrunk;
 mod suspend;
 mod tenants;
