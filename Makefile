@@ -24,6 +24,7 @@ control-plane: ## Build the real control plane, Helm and a generated client that
 	@tests/build-tools control-plane
 	@tests/build-tools helm
 	@tests/build-tools helm3
+	@tests/build-tools helm-docs
 	@tests/build-tools lua
 	@tests/build-tools apono-client
 
@@ -40,13 +41,13 @@ crds: ## Generate crds/ from src/api, and copy it into the chart
 	rm -f $(CHART_CRDS)/*.yaml
 	cp crds/*.yaml $(CHART_CRDS)/
 
-manifests: ## Write deploy/ anew from the chart and crds/
-	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories the_manifests_are
+manifests: ## Write deploy/ anew from the chart and crds/, and the README of the chart
+	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories -- the_manifests_are the_readme_of_the_chart
 
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
-	cargo test --locked --quiet --test stories the_manifests_are
+	cargo test --locked --quiet --test stories -- the_manifests_are the_readme_of_the_chart
 
 docs: ## Write docs/settings.md as --help has it
 	UPDATE_DOCS=1 cargo test --locked --quiet --test stories docs::the_settings
