@@ -20,7 +20,7 @@ demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 le
 	@tests/build-tools helm >/dev/null
 	@cargo test --locked --test demo
 
-control-plane: ## Build the real control plane, Helm and a generated client that the tests run (once, about 8 minutes)
+control-plane: ## Build the real control plane, Helm and the other tools that the tests run (once, about 10 minutes)
 	@tests/build-tools control-plane
 	@tests/build-tools helm
 	@tests/build-tools helm3
