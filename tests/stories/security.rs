@@ -59,8 +59,8 @@ fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
         if path.is_dir() {
             tests_below(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).expect("a source file");
-            found.extend(test.captures_iter(&text).map(|captured| captured[1].to_owned()));
+            let source = std::fs::read_to_string(&path).expect("a source file");
+            found.extend(test.captures_iter(&source).map(|captured| captured[1].to_owned()));
         }
     }
 }
