@@ -11,6 +11,7 @@ use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -161,10 +162,9 @@ impl<V: Vendor> Pass<'_, V> {
     /// How much is left of the time that something may take; `None` once it is over, also when an earlier process said so.
     fn left_of(&self, deadline: Duration, reason: &str) -> Option<Duration> {
         let since = self.memory(|memory| *memory.waiting_since.get_or_insert_with(Instant::now));
-        let conditions = &self.object.status.conditions;
-        let is_over = self.object.status.observed_generation == Some(self.object.generation())
-            && conditions.iter().any(|known| known.type_ == "Stalled" && known.reason == reason);
-        deadline.checked_sub(since.elapsed()).filter(|left| !is_over && !left.is_zero())
+        let status = &self.object.status;
+        let is_current = status.observed_generation == Some(self.object.generation());
+        left(deadline, since, is_current && has_stalled(&status.conditions, reason))
     }
 
     /// The vendor is still at work on an object that is ours: it is shown, and left alone until that is over.
@@ -244,5 +244,37 @@ impl<V: Vendor> Pass<'_, V> {
         }));
         status.observed_generation = status.observed_generation.or(Some(-1));
         self.apply(status).await
+    }
+}
+
+fn has_stalled(conditions: &[Condition], reason: &str) -> bool {
+    conditions.iter().any(|known| known.type_ == "Stalled" && known.reason == reason)
+}
+
+/// What is left of `deadline` for what began at `since`. Where it was said that it is over, it stays so.
+fn left(deadline: Duration, since: Instant, is_over: bool) -> Option<Duration> {
+    deadline.checked_sub(since.elapsed()).filter(|left| !is_over && !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_vendor_has_fifteen_minutes_and_a_restart_gives_it_no_more() {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let since = Instant::now();
+        assert_eq!(left(VENDOR_PATIENCE, since, false), Some(15 * MINUTE));
+        advance(14 * MINUTE).await;
+        assert_eq!(left(VENDOR_PATIENCE, since, false), Some(MINUTE), "the pass that says so is due then");
+        advance(MINUTE).await;
+        assert_eq!(left(VENDOR_PATIENCE, since, false), None);
+
+        let stalled = Verdict::stalled(TOO_LONG, "line-7: Creating since 2026-01-02T03:04:05Z");
+        let said = conditions(&[], &stalled, &[], 1, k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
+        let is_over = has_stalled(&said, TOO_LONG);
+        assert_eq!(left(VENDOR_PATIENCE, Instant::now(), is_over), None, "an earlier process said so");
+        assert!(!has_stalled(&said, "WaitingForAgent"), "another deadline is another matter");
     }
 }

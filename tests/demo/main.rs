@@ -8,6 +8,7 @@
 mod support;
 
 mod apono;
+mod omf;
 mod scenes;
 mod stage;
 
@@ -59,6 +60,9 @@ async fn tell() {
     scenes::one_is_deleted(&story, &stage).await;
     apono::a_connector_waits_for_its_agent(&mut story, &stage).await;
     apono::its_agent_disconnects(&story, &stage).await;
+    omf::a_connection_takes_its_time(&mut story, &stage).await;
+    omf::a_client_moves(&story, &stage).await;
+    omf::one_is_deleted(&story, &stage).await;
     if std::env::var_os("KEEP").is_some_and(|keep| !keep.is_empty() && keep != "0") {
         scenes::leave_it_running(story, &stage).await;
     } else {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::apono::ACCESS;
+use crate::omf::PLANT;
 use crate::stage::{Stage, say, seconds, show};
 use crate::support::control_plane::ControlPlane;
 use crate::support::cost::is_list;
@@ -32,6 +33,7 @@ pub(crate) async fn opening(stage: Stage) -> (Story, Stage) {
     let story = Story::named("connector-operator")
         .works_on(IOT)
         .works_on(ACCESS)
+        .works_on(PLANT)
         .cluster_scoped()
         .value("requestTimeout", "30s")
         .value("logging.level", "info")
@@ -213,7 +215,9 @@ pub(crate) async fn asked(story: &Story, stage: &Stage, since: u64) {
 
 async fn tally(story: &Story) {
     let requests = story.vendor.requests().await;
-    let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
+    let count = |method: &str| {
+        requests.iter().filter(|request| request.method == method && request.is_write()).count()
+    };
     let lists = lines(&requests).iter().filter(|line| is_list(line)).count();
     say(&format!(
         "In all, the vendors were asked for {}, {}, {} and {}.",
