@@ -60,9 +60,9 @@ async fn a_client_that_moves_is_released_first_whichever_is_edited_first() {
             update_of(&eight, "line-8").to_vec(),
         ]
         .concat();
-        let mut seen = story.vendor_requests().await;
-        seen.retain(|line| sent.contains(line));
-        assert_eq!(lent(&seen), lent(&sent));
+        let mut asked = story.vendor_requests().await;
+        asked.retain(|line| sent.contains(line));
+        assert_eq!(lent(&asked), lent(&sent));
         story.end().await;
     }
 }
