@@ -8,7 +8,7 @@ CHART_CRDS := charts/connector-operator/files/crds
 export RUST_TEST_THREADS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test bench crds stale docs fmt lint deny ci
+.PHONY: help demo control-plane test bench crds manifests stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -23,6 +23,7 @@ demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 le
 control-plane: ## Build the real control plane, Helm and a generated client that the tests run (once, about 8 minutes)
 	@tests/build-tools control-plane
 	@tests/build-tools helm
+	@tests/build-tools helm3
 	@tests/build-tools apono-client
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
@@ -38,9 +39,13 @@ crds: ## Generate crds/ from src/api, and copy it into the chart
 	rm -f $(CHART_CRDS)/*.yaml
 	cp crds/*.yaml $(CHART_CRDS)/
 
+manifests: ## Write deploy/ anew from the chart and crds/
+	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories manifests::the_manifests
+
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
+	cargo test --locked --quiet --test stories manifests::the_manifests
 
 docs: ## Write docs/settings.md as --help has it
 	UPDATE_DOCS=1 cargo test --locked --quiet --test stories docs::the_settings

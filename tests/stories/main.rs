@@ -24,6 +24,7 @@ mod forced;
 mod harness;
 mod lag;
 mod large;
+mod manifests;
 mod narrow;
 mod observe;
 mod omf;

@@ -1,7 +1,7 @@
 //! The chart's release of one story: rendered by the real Helm, applied to the real API server. The operator gets
 //! exactly the ServiceAccount, the rights and the arguments that an installation would give it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -44,17 +44,27 @@ pub struct Release {
     pub cluster: Option<String>,
 }
 
+/// The chart's folder.
+pub fn folder() -> PathBuf {
+    tools::repository().join("charts/connector-operator")
+}
+
 /// Every object that the chart makes of these values, or what Helm says against them.
 pub fn render(name: &str, namespace: &str, values: &Values, folder: &Path) -> Result<Vec<Value>, String> {
     let file = folder.join(format!("{name}-values.json"));
     write_private(&file, &values.0.to_string());
-    let rendered = Command::new(tools::folder("helm").join("helm"))
+    template("helm", &[name, "--namespace", namespace, "--values", &file.to_string_lossy()])
+}
+
+/// What `helm template` makes of the chart, or says against these arguments: the Helm of `tests/<module>/go.mod`.
+pub fn template(module: &str, arguments: &[&str]) -> Result<Vec<Value>, String> {
+    let rendered = Command::new(tools::folder(module).join("helm"))
         .env_clear()
         .env("HOME", Run::current().folder())
-        .args(["template", name])
-        .arg(tools::repository().join("charts/connector-operator"))
-        .args(["--namespace", namespace, "--kube-version", "v1.36.3", "--values"])
-        .arg(&file)
+        .arg("template")
+        .args(arguments)
+        .arg(folder())
+        .args(["--kube-version", "v1.36.3"])
         .output()
         .expect("run helm");
     if rendered.status.success() {

@@ -103,3 +103,11 @@ annotations:
   resources: [events]
   verbs: [create, patch]
 {{- end -}}
+
+{{/* Whether an object of the Prometheus operator is rendered: "true" or nothing. Call with (dict "root" $ "kind" … "asked" …). */}}
+{{- define "connector-operator.monitors" -}}
+{{- $known := .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) -}}
+{{- if and .asked.enabled (or $known (not .asked.skipIfMissing)) -}}
+true
+{{- end -}}
+{{- end -}}
