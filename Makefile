@@ -20,10 +20,12 @@ demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 le
 	@tests/build-tools helm >/dev/null
 	@cargo test --locked --test demo
 
-control-plane: ## Build the real control plane, Helm and a generated client that the tests run (once, about 8 minutes)
+control-plane: ## Build the real control plane, Helm and the other tools that the tests run (once, about 10 minutes)
 	@tests/build-tools control-plane
 	@tests/build-tools helm
 	@tests/build-tools helm3
+	@tests/build-tools helm-docs
+	@tests/build-tools lua
 	@tests/build-tools apono-client
 
 test: control-plane ## Run all tests: laws, and stories on a real control plane
@@ -39,13 +41,13 @@ crds: ## Generate crds/ from src/api, and copy it into the chart
 	rm -f $(CHART_CRDS)/*.yaml
 	cp crds/*.yaml $(CHART_CRDS)/
 
-manifests: ## Write deploy/ anew from the chart and crds/
-	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories manifests::the_manifests
+manifests: ## Write deploy/ anew from the chart and crds/, and the README of the chart
+	UPDATE_MANIFESTS=1 cargo test --locked --quiet --test stories -- the_manifests_are the_readme_of_the_chart
 
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
-	cargo test --locked --quiet --test stories manifests::the_manifests
+	cargo test --locked --quiet --test stories -- the_manifests_are the_readme_of_the_chart
 
 docs: ## Write docs/settings.md as --help has it
 	UPDATE_DOCS=1 cargo test --locked --quiet --test stories docs::the_settings

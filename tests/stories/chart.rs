@@ -223,6 +223,27 @@ fn values_that_cannot_be_meant_are_refused_with_what_to_set() {
 }
 
 #[test]
+fn the_readme_of_the_chart_explains_every_value() {
+    let root = folder();
+    let made = Command::new(tools::folder("helm-docs").join("helm-docs"))
+        .args(["--dry-run", "--chart-search-root"])
+        .arg(&root)
+        .output()
+        .expect("run helm-docs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made = format!("{}\n", String::from_utf8_lossy(&made.stdout).trim_end());
+    let file = root.join("README.md");
+    if std::env::var_os("UPDATE_MANIFESTS").is_some() {
+        std::fs::write(&file, &made).expect("write the README");
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == made, "{} is stale: `make manifests` writes it anew", file.display());
+    let bare: Vec<&str> =
+        made.lines().filter(|line| line.starts_with("| ") && line.ends_with("|  |")).collect();
+    assert!(bare.is_empty(), "values without a `# --` comment: {bare:?}");
+}
+
+#[test]
 fn every_key_of_the_schema_has_a_value() {
     let schema = std::fs::read_to_string(folder().join("values.schema.json")).expect("the schema");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");

@@ -58,9 +58,7 @@ fn the_overlay_for_one_namespace_has_no_right_outside_of_it() {
 
 #[test]
 fn a_component_adds_what_it_says() {
-    let copy = Run::current().folder().join("components");
-    let copied = Command::new("cp").arg("-r").arg(deploy()).arg(&copy).status().expect("run cp");
-    assert!(copied.success());
+    let copy = copied("components").join("deploy");
     let without: Vec<String> =
         by_address(kustomize(&copy.join("overlays/cluster-scoped"))).into_keys().collect();
     for (component, expected) in [
@@ -82,6 +80,21 @@ fn a_component_adds_what_it_says() {
             .collect();
         assert_eq!(added, expected, "{component}");
     }
+}
+
+#[test]
+fn the_kustomization_of_the_readme_takes_an_image_of_ones_own() {
+    let readme = std::fs::read_to_string(tools::repository().join("README.md")).expect("the README");
+    let shown =
+        readme.split("```yaml\n").find(|block| block.starts_with("resources:")).expect("a kustomization");
+    let (shown, _) = shown.split_once("```").expect("the end of the block");
+    let folder = copied("readme");
+    std::fs::write(folder.join("kustomization.yaml"), shown).expect("write the kustomization");
+    let built = by_address(kustomize(&folder));
+    let deployment = &built[&format!("Deployment/{NAMESPACE}/connector-operator")];
+    let image = &deployment["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert_eq!(image, "registry.example.com/connector-operator:dev");
+    assert!(built.contains_key(&format!("NetworkPolicy/{NAMESPACE}/connector-operator")));
 }
 
 #[tokio::test]
@@ -218,6 +231,15 @@ fn by_address(objects: Vec<Value>) -> BTreeMap<String, Value> {
 
 fn deploy() -> PathBuf {
     tools::repository().join("deploy")
+}
+
+/// A folder of the test's own with a copy of `deploy/` in it.
+fn copied(name: &str) -> PathBuf {
+    let folder = Run::current().folder().join(name);
+    std::fs::create_dir_all(&folder).expect("create a folder");
+    let copied = Command::new("cp").arg("-r").arg(deploy()).arg(&folder).status().expect("run cp");
+    assert!(copied.success(), "cp failed");
+    folder
 }
 
 fn kustomize(folder: &Path) -> Vec<Value> {
