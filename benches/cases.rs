@@ -21,8 +21,6 @@ pub(crate) trait Case {
     const REQUESTS: &'static [(&'static str, usize)];
     /// The most writes to a connector until it is Ready.
     const WRITES: usize;
-    /// The most lists until all are Ready.
-    const LISTS: usize = 10;
 
     /// Makes the account, and what there has to be at the vendor for so many connectors.
     async fn begin(story: &mut Story, connectors: usize);
@@ -90,8 +88,6 @@ impl Case for Omf {
     const REQUESTS: &'static [(&'static str, usize)] = &[("vendor POST", 1)];
     /// Finalizer with claim, a status while the vendor creates it, and one when it is Active.
     const WRITES: usize = 3;
-    /// While anything is in flight, the vendor is read every two seconds.
-    const LISTS: usize = 60;
 
     async fn begin(story: &mut Story, _: usize) {
         story.omf_account("requestsPerMinute: 60000").await;

@@ -71,10 +71,10 @@ pub fn planned(changes: &[Change]) -> Vec<PlannedChange> {
 pub fn blocked(name: &str, blocked: &Blocked, may_see: bool) -> Verdict {
     match blocked {
         Blocked::HeldBy(_, identity) if !may_see => conflict(format!(
-            "{name}: another connector already manages {identity}; give this one another name, or ask the owner of the account"
+            "{name}: another connector already manages {identity}; declare another one here, or ask the owner of the account"
         )),
         Blocked::HeldBy(holder, identity) => conflict(format!(
-            "{name}: {identity} is already managed by {holder}; give one of them another name, or delete one"
+            "{name}: {identity} is already managed by {holder}; only one connector can do that: declare another one in one of them, or delete one"
         )),
         Blocked::NotAdoptable { identity, .. } if !may_see => conflict(format!(
             "{name}: {identity} already exists at the vendor, and this namespace may not take it over; choose another name, or ask \
@@ -136,11 +136,8 @@ pub fn taken(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Verdic
     if contest.taken_count > parts.len() {
         parts.push(format!("and {} more", contest.taken_count - parts.len()));
     }
-    let advice = if may_see {
-        "take it out there or here"
-    } else {
-        "take it out here, or ask the owner of the account"
-    };
+    let advice =
+        if may_see { "give it up there or here" } else { "give it up here, or ask the owner of the account" };
     conflict(format!("{name}: {}; {advice}. Nothing is written until then", parts.join("; ")))
 }
 

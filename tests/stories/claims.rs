@@ -22,7 +22,7 @@ async fn who_holds_it_keeps_it_and_the_other_gets_its_turn() {
     story.becomes(SECOND, "Stalled", "True/Conflict").await;
 
     assert_eq!(story.condition(SECOND, "Ready").await, "False/Conflict");
-    let message = "aa-second: plant is already managed by claims/zz-first; give one of them another name, or delete one";
+    let message = "aa-second: plant is already managed by claims/zz-first; only one connector can do that: declare another one in one of them, or delete one";
     assert_eq!(story.message(SECOND, "Ready").await, message);
     // Consent to adoption is no leave to take what another connector has.
     story.edit(SECOND, "spec: {adoptionPolicy: Always}").await;

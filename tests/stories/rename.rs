@@ -97,7 +97,7 @@ async fn an_older_connector_does_not_take_a_younger_ones_name() {
 
     story.edit(PLANT_A, "spec: {name: plant-b}").await;
     story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
-    let message = "plant-a: plant-b is already managed by rename-older/plant-b; give one of them another name, or delete one";
+    let message = "plant-a: plant-b is already managed by rename-older/plant-b; only one connector can do that: declare another one in one of them, or delete one";
     assert_eq!(story.message(PLANT_A, "Stalled").await, message);
     story.look_again().await;
     assert_eq!(story.condition(PLANT_B, "Ready").await, "True/Succeeded");

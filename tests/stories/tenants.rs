@@ -180,7 +180,7 @@ async fn who_holds_a_name_is_not_told_to_other_namespaces() {
     story.apply(&of_the_team(&story, "plant-a", "name: shared")).await;
     let plant_a = object(&story, "plant-a");
     let conflict = story.becomes(&plant_a, "Ready", "False/Conflict").await;
-    let message = "plant-a: another connector already manages shared; give this one another name, or ask the owner of the account";
+    let message = "plant-a: another connector already manages shared; declare another one here, or ask the owner of the account";
     assert_eq!(condition_message(&conflict, "Ready"), message);
     assert_eq!(conflict["status"]["remote"], Value::Null);
     assert!(!conflict["status"].to_string().contains("secret-plan"), "{conflict}");

@@ -9,7 +9,7 @@ use super::line::{
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::Story;
 
-const NOTHING_WRITTEN: &str = "take it out there or here. Nothing is written until then";
+const NOTHING_WRITTEN: &str = "give it up there or here. Nothing is written until then";
 
 #[tokio::test]
 async fn clients_of_a_connection_that_nobody_manages_are_named_before_any_call() {
@@ -162,7 +162,7 @@ async fn another_namespace_learns_only_that_a_client_is_in_use() {
     let line_8 = "OmfConnection/omf-held-foreign-team/line-8";
     let stalled = story.becomes(line_8, "Stalled", "True/Conflict").await;
     let message = format!(
-        "line-8: client id {ONE} is in use elsewhere; client id {THREE} is in use elsewhere; take it out here, or ask the owner of \
+        "line-8: client id {ONE} is in use elsewhere; client id {THREE} is in use elsewhere; give it up here, or ask the owner of \
          the account. Nothing is written until then"
     );
     assert_eq!(condition_message(&stalled, "Ready"), message);

@@ -145,7 +145,7 @@ async fn a_part_of_the_set_is_another_connection() {
     story.apply(&connection("line-7", &[ONE], "adoptionPolicy: Always")).await;
     story.becomes(LINE_7, "Stalled", "True/Conflict").await;
     let message = format!(
-        "line-7: client id {ONE} belongs to {id} at the vendor, which nothing here manages; take it out there or here. Nothing is \
+        "line-7: client id {ONE} belongs to {id} at the vendor, which nothing here manages; give it up there or here. Nothing is \
          written until then"
     );
     assert_eq!(story.message(LINE_7, "Ready").await, message);
@@ -195,7 +195,7 @@ async fn of_two_objects_with_one_set_the_older_has_it_and_the_other_follows_when
     assert_eq!(
         message,
         format!(
-            "line-8: {id} is already managed by omf-same-set/line-7; give one of them another name, or delete one"
+            "line-8: {id} is already managed by omf-same-set/line-7; only one connector can do that: declare another one in one of them, or delete one"
         )
     );
     story.cost(&[POST], &[(LINE_7, "patch, status"), (LINE_8, "status")]).await;

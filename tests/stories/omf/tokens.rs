@@ -88,6 +88,24 @@ async fn a_revoked_token_costs_one_retry_and_nobody_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_401_that_a_new_token_does_not_help_is_reported() {
+    let (mut story, _) = in_sync("omf-token-refused", &[ONE], "").await;
+    let list = json!({"method": "GET", "path": "/api", "times": 2});
+    story.vendor.fault(list, json!({"kind": "refused", "code": 401})).await;
+    story.count_anew().await;
+    story.ask_for_a_list(ACCOUNT).await;
+    let refused = story.becomes(ACCOUNT, "Stalled", "True/AuthenticationFailed").await;
+    assert!(condition_message(&refused, "Ready").contains("the vendor answered 401"), "{refused}");
+    assert_eq!(story.condition(LINE_7, "Ready").await, "True/Succeeded");
+    let seen = story.vendor_requests().await;
+    let retried = ["GET /OmfConnections -> 401", TOKEN, "GET /OmfConnections -> 401"];
+    assert!(seen.windows(3).any(|three| three == retried), "{seen:?}");
+    story.ready(ACCOUNT).await;
+    story.guard_tokens().await;
+    story.end().await;
+}
+
+#[tokio::test]
 async fn a_wrong_secret_stalls_the_account_until_the_secret_is_repaired() {
     for (name, switch) in [("omf-token-wrong", "400"), ("omf-token-wrong-401", "401")] {
         let mut story = at_once(name).switch("omf.invalid-client", switch).begin().await;
