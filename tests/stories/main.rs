@@ -23,6 +23,7 @@ mod drift;
 mod forced;
 mod gitops;
 mod harness;
+mod helm;
 mod lag;
 mod large;
 mod manifests;
