@@ -10,7 +10,7 @@ use super::report::{blocked, describe, planned, secrets_status, standoff, taken,
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
-use crate::remote::{Entry, Identity, Refresh, RemoteItem};
+use crate::remote::{Entry, Identity, Refresh};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -189,11 +189,9 @@ impl<V: Vendor> Pass<'_, V> {
         };
         let verdict = Verdict::progressing(format!("{label}: {phase}{after}"));
         self.say_existing(work, entry, secrets_sent, verdict).await?;
-        // A list that came before the status recorded whose it is woke nobody.
-        let now = self.entry(work, &entry.item.identity());
-        let has_moved_on = now.is_none_or(|now| now.digest != entry.digest);
-        self.outcome.next =
-            Next::After(if has_moved_on { Duration::ZERO } else { left + Duration::from_secs(1) });
+        if self.outcome.next == Next::Wait {
+            self.outcome.next = Next::After(left + Duration::from_secs(1));
+        }
         Ok(())
     }
 

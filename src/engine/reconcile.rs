@@ -19,7 +19,7 @@ use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
 use super::vendor::{Vendor, WhenAbsent, Withheld};
 use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
-use crate::remote::{Entry, Identity, Refresh};
+use crate::remote::{Entry, Identity, Refresh, RemoteItem};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -335,7 +335,13 @@ impl<V: Vendor> Pass<'_, V> {
             status.renaming_to = None;
             status.secrets = secrets;
         })
-        .await
+        .await?;
+        // A list that came before the status recorded whose it is may have woken nobody.
+        let now = self.entry(work, &entry.item.identity());
+        if self.outcome.next == Next::Wait && now.is_none_or(|now| now.digest != entry.digest) {
+            self.outcome.next = Next::After(Duration::ZERO);
+        }
+        Ok(())
     }
 
     /// The recorded object is gone for certain: its identity leaves the status before anything is created.
