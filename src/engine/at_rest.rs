@@ -249,7 +249,8 @@ impl<V: Vendor> Pass<'_, V> {
     }
 }
 
-fn has_stalled(conditions: &[Condition], reason: &str) -> bool {
+/// Whether the status says that it has stalled for this reason.
+pub(super) fn has_stalled(conditions: &[Condition], reason: &str) -> bool {
     conditions.iter().any(|known| known.type_ == "Stalled" && known.reason == reason)
 }
 

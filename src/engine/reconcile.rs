@@ -1,6 +1,7 @@
 //! One pass over a connector: dereference, plan, act, report. Every cross-cutting rule has its place here; what to do is decided by [`plan`](super::plan).
 
 use super::act::Attempt;
+use super::at_rest::has_stalled;
 use super::cleanup;
 use super::context::Context;
 use super::convergence::Convergence;
@@ -211,8 +212,7 @@ impl<V: Vendor> Pass<'_, V> {
 
     async fn mismatch(&mut self, reason: &'static str, message: String) -> Result<(), WriteError> {
         let since = self.memory(|memory| *memory.mismatch_since.get_or_insert_with(Instant::now));
-        let already =
-            self.object.status.conditions.iter().any(|c| c.type_ == "Stalled" && c.reason == reason);
+        let already = has_stalled(&self.object.status.conditions, reason);
         let message = format!("{}: {message}", self.key.name);
         if already || since.elapsed() >= MISMATCH_PATIENCE {
             return self.say(Verdict::stalled(reason, message)).await;

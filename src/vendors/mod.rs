@@ -3,6 +3,8 @@
 //! A vendor knows its own wire format and endpoints. It never touches Kubernetes.
 
 pub mod apono;
+#[cfg(test)]
+mod in_process;
 mod lenient;
 pub mod omf;
 pub mod onomondo;

@@ -4,17 +4,15 @@
 use super::*;
 use crate::emulator::{Configuration, DEFAULT_APONO_TOKEN, Emulator, InProcess};
 use crate::engine::vendor::{SecretValues, Updated};
-use crate::remote::{Client as Http, Snapshot, Source, TokenCache, Transport};
+use crate::remote::{Client as Http, Snapshot, Source, Transport};
+use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceExt};
-use url::Url;
 
 /// The vendor, and its client as the operator has it.
 struct Setting {
@@ -26,15 +24,8 @@ impl Setting {
     fn new(switches: &[(String, String)], list_limit: usize) -> Self {
         let configuration = Configuration { switches: switches.to_vec(), ..Configuration::default() };
         let emulator = Emulator::new(configuration).expect("an emulator").connect();
-        let service = emulator.clone();
-        let transport = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
-            let service = service.clone();
-            async move {
-                let response = service.oneshot(request.map(Full::new)).await?;
-                Ok::<_, BoxError>(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
-            }
-        }));
-        Self { emulator, client: client(transport, list_limit) }
+        let connection = connection(transport(emulator.clone()), list_limit);
+        Self { emulator, client: client(connection) }
     }
 
     /// Somebody else does something at the vendor.
@@ -56,16 +47,7 @@ impl Setting {
     }
 }
 
-fn client(transport: Transport, list_limit: usize) -> Client {
-    let connection = Connection {
-        transport,
-        endpoint: Url::parse("http://emulator").expect("a URL"),
-        list_limit,
-        requests_per_minute: 60_000,
-        observer: Arc::new(|_, _, _| {}),
-        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
-        tokens: TokenCache::default(),
-    };
+fn client(connection: Connection) -> Client {
     let header = HeaderValue::from_str(&format!("Bearer {DEFAULT_APONO_TOKEN}")).expect("a header");
     Client::new(Http::new(connection, header))
 }
@@ -102,13 +84,7 @@ fn switches() -> impl Strategy<Value = Vec<(String, String)>> {
     })
 }
 
-fn in_paused_time(story: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(story);
-}
-
 static NOTHING: Withheld = Withheld::new();
-const WHOLE: usize = 1 << 20;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
@@ -200,7 +176,7 @@ fn what_moves_to_the_next_page_while_it_is_read_is_still_one_connector() {
             let body = Full::new(Bytes::from(page.to_string())).map_err(BoxError::from).boxed_unsync();
             Ok::<_, BoxError>(http::Response::new(body))
         }));
-        let listed = client(pages, WHOLE).list().await.expect("a list");
+        let listed = client(connection(pages, WHOLE)).list().await.expect("a list");
         let ids: Vec<String> = listed.into_iter().map(|connector| connector.id).collect();
         assert_eq!(ids, ["c-1", "c-2", "c-3"]);
     });

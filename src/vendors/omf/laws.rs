@@ -4,16 +4,12 @@
 use super::*;
 use crate::emulator::{Configuration, DEFAULT_OMF_TOKEN, Emulator};
 use crate::engine::vendor::SecretValues;
-use crate::remote::{Source, TokenCache, Transport};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use crate::remote::Source;
+use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
 use proptest::prelude::*;
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use tower::{BoxError, ServiceExt};
-use url::Url;
 
 const CLIENTS: [&str; 4] = [
     "d6b178a4-0de5-4c30-8ba7-0a84751be854",
@@ -27,22 +23,7 @@ const VENDORS_TIME: Duration = Duration::from_secs(5);
 fn client(switches: &[(String, String)]) -> Client {
     let configuration = Configuration { switches: switches.to_vec(), ..Configuration::default() };
     let emulator = Emulator::new(configuration).expect("an emulator").connect();
-    let transport = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
-        let emulator = emulator.clone();
-        async move {
-            let response = emulator.oneshot(request.map(Full::new)).await?;
-            Ok::<_, BoxError>(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
-        }
-    }));
-    let connection = remote::Connection {
-        transport,
-        endpoint: Url::parse("http://emulator").expect("a URL"),
-        list_limit: 1 << 20,
-        requests_per_minute: 60_000,
-        observer: Arc::new(|_, _, _| {}),
-        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
-        tokens: TokenCache::default(),
-    };
+    let connection = connection(transport(emulator), WHOLE);
     let account: OmfAccountSpec = serde_json::from_value(json!({
         "endpoint": "http://emulator",
         "tenantId": "6a2b3c4d-0000-0000-0000-000000000001",
@@ -98,11 +79,6 @@ async fn observed(client: &Client, identity: &Identity) -> Entry<Connection> {
     let ticket = snapshot.begin_list(Instant::now());
     snapshot.apply(ticket, client.list().await.expect("a list"));
     snapshot.get(identity.as_str()).unwrap_or_else(|| panic!("{identity} is not listed")).clone()
-}
-
-fn in_paused_time(story: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(story);
 }
 
 static NOTHING: Withheld = Withheld::new();

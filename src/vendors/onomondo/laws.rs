@@ -8,15 +8,12 @@ use crate::api::{
 };
 use crate::emulator::{Configuration, DEFAULT_API_KEY, Emulator};
 use crate::engine::vendor::SecretValues;
-use crate::remote::{Client as Http, Snapshot, Source, TokenCache, Transport};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use crate::remote::{Client as Http, Snapshot, Source};
+use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tower::{BoxError, ServiceExt};
-use url::Url;
 
 const TAG: &str = "a5023f47-1db8-425e-b664-dc0b8921f644";
 
@@ -29,22 +26,7 @@ fn client(switches: &[(String, String)]) -> Client {
         ..Configuration::default()
     };
     let emulator = Emulator::new(configuration).expect("an emulator").connect();
-    let transport = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
-        let emulator = emulator.clone();
-        async move {
-            let response = emulator.oneshot(request.map(Full::new)).await?;
-            Ok::<_, BoxError>(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
-        }
-    }));
-    let connection = Connection {
-        transport,
-        endpoint: Url::parse("http://emulator").expect("a URL"),
-        list_limit: 1 << 20,
-        requests_per_minute: 60_000,
-        observer: Arc::new(|_, _, _| {}),
-        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
-        tokens: TokenCache::default(),
-    };
+    let connection = connection(transport(emulator), WHOLE);
     let header = HeaderValue::from_static(DEFAULT_API_KEY);
     Client::new(Http::new(connection, header))
 }
@@ -147,11 +129,6 @@ async fn observed(client: &Client, name: &str) -> Entry<Connector> {
     let ticket = snapshot.begin_list(Instant::now());
     snapshot.apply(ticket, client.list().await.expect("a list"));
     snapshot.get(name).unwrap_or_else(|| panic!("{name} is not listed")).clone()
-}
-
-fn in_paused_time(story: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(story);
 }
 
 static NOTHING: Withheld = Withheld::new();
