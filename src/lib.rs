@@ -2,7 +2,7 @@
 //! and reports what is really there.
 //!
 //! The crate's layers, from the outside in:
-//! - [`cli`], [`settings`], [`telemetry`], [`metrics`], [`server`], [`shutdown`]: the process.
+//! - [`cli`], [`settings`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 //! - [`api`]: the custom resources that users write, and nothing else.
 //! - [`engine`]: knows Kubernetes and no vendor.
 //! - [`remote`]: knows HTTP and no vendor.
@@ -12,6 +12,7 @@
 pub mod api;
 #[cfg(feature = "vendors")]
 pub mod cli;
+pub mod clock;
 pub mod emulator;
 pub mod engine;
 pub mod metrics;

@@ -5,6 +5,7 @@ mod controllers;
 pub mod crds;
 mod proxy;
 pub mod release;
+pub mod replica;
 pub mod run;
 
 use std::error::Error;

@@ -139,7 +139,7 @@ impl<V: Vendor> Pass<'_, V> {
                 verdict,
                 further,
                 generation,
-                k8s_openapi::jiff::Timestamp::now(),
+                crate::clock::now(),
             ),
             last_snapshot: before.last_snapshot.clone(),
             // The moment is only written when it moved by more than a reading of two clocks can differ.

@@ -234,7 +234,7 @@ impl<V: Vendor> Pass<'_, V> {
         let mut status = self.object.status.clone();
         let verdict =
             Verdict::at_rest("True", "Suspended", "spec.suspend is set: this object is not looked at");
-        let now = k8s_openapi::jiff::Timestamp::now();
+        let now = crate::clock::now();
         let mut one = conditions(&status.conditions, &verdict, &[], self.object.generation(), now);
         let known = status.conditions.iter().find(|condition| condition.type_ == "Suspended").cloned();
         status.conditions.retain(|condition| condition.type_ != "Suspended");

@@ -162,7 +162,7 @@ impl<V: Vendor> Pass<'_, V> {
         let generation = self.object.generation();
         status.planned_changes = Vec::new();
         edit(&mut status);
-        let now = k8s_openapi::jiff::Timestamp::now();
+        let now = crate::clock::now();
         status.conditions = conditions(&self.object.status.conditions, &verdict, further, generation, now);
         if others == Others::Stay {
             let others = others_than(&status.conditions, &self.object.status.conditions);

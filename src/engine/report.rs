@@ -17,7 +17,7 @@ const NAMED_CHANGES: usize = 8;
 
 /// The time after `from_now`, in whole seconds, as it is written into statuses.
 pub fn timestamp_in(from_now: Duration) -> String {
-    let then = jiff::Timestamp::now() + from_now;
+    let then = crate::clock::now() + from_now;
     jiff::Timestamp::from_second(then.as_second()).unwrap_or(then).to_string()
 }
 

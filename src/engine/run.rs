@@ -157,6 +157,7 @@ impl<V: Vendor> Controller<V> {
         );
         loop {
             tokio::select! {
+                biased;
                 finished = self.running.next() => match finished {
                     Some(finished) => self.finished(finished),
                     None => return,

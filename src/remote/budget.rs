@@ -187,6 +187,7 @@ impl SharedBudget {
                 Grant::At(at) => at,
             };
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = sleep_until(wake_at) => if wake_at == deadline {
                     return Err(RemoteError::BudgetSpent(patience));

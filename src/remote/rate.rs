@@ -1,8 +1,8 @@
 //! What a vendor's headers say about its rate limit: `Retry-After`, and `x-ratelimit-*` with the reset in epoch seconds.
 
+use crate::clock;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 }
 
 fn until_epoch(seconds: i64) -> Duration {
-    Duration::from_secs(u64::try_from(seconds.saturating_sub(Timestamp::now().as_second())).unwrap_or(0))
+    Duration::from_secs(u64::try_from(seconds.saturating_sub(clock::now().as_second())).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl<S: Source> Reflector<S> {
         loop {
             let due = lock(&self.schedule).due();
             tokio::select! {
+                biased;
                 () = self.asked.notified() => continue,
                 () = sleep_until(due) => {}
             }

@@ -17,13 +17,13 @@ use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1 as kubernetes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::kubernetes_error;
+use crate::clock;
 use repeats::Repeats;
 
 /// Who we are in `reportingController`.
@@ -164,7 +164,7 @@ impl Shared {
                 namespace: Some(event.regarding.namespace.clone().unwrap_or_else(|| "default".to_owned())),
                 ..ObjectMeta::default()
             },
-            event_time: Some(MicroTime(Timestamp::now())),
+            event_time: Some(MicroTime(clock::now())),
             type_: Some(kind.to_owned()),
             reason: Some(event.reason.to_owned()),
             action: Some(event.action.to_owned()),

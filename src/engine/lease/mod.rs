@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1 as kubernetes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::kubernetes_error;
+use crate::clock;
 use crate::settings::LeaderElection;
 use crate::shutdown::Shutdown;
 use election::{Decision, Election, Record};
@@ -183,7 +183,7 @@ impl Lease {
 
     /// The object that says that we hold it, on top of what was last seen.
     fn ours(&self, decision: &Decision) -> kubernetes::Lease {
-        let now = MicroTime(Timestamp::now());
+        let now = MicroTime(clock::now());
         let mut lease = self.basis.clone().unwrap_or_else(|| kubernetes::Lease {
             metadata: ObjectMeta { name: Some(self.settings.name.clone()), ..ObjectMeta::default() },
             spec: None,
