@@ -156,6 +156,7 @@ fn at_vendor(vendor: Vendor, number: u64, dice: &mut Dice) -> Act {
             match dice.between(0, 4) {
                 0 => act("PATCH", at, json!({ "options": { "port": dice.between(1, 9) } })),
                 1 => act("PATCH", at, json!({ "meta": { "key": { "last_updated_at": "now" } } })),
+                2 if dice.chance(0.2) => act("DELETE", "/_emulator/onomondo/connectors".into(), Value::Null),
                 2 => act("DELETE", at, Value::Null),
                 3 => act("PUT", at, specs::strange_connector(dice)),
                 _ => {

@@ -5,7 +5,9 @@
 use super::kubernetes::{Request, WatchEvent};
 use super::kubernetes::{Reply, Watch};
 use super::line::Line;
-use super::weather::{Fate, Trouble};
+use super::declared::Declared;
+use super::remote::{Vendor, all};
+use super::weather::{Fate, Lacking, Trouble};
 use super::world::{Boundary, World, name};
 use bytes::Bytes;
 use connector_operator::emulator::{Action, AfterHalf, Fault, Matching};
@@ -208,12 +210,12 @@ async fn to_vendor(
 ) -> Result<http::Response<TransportBody>, BoxError> {
     let what = format!("{} {}", request.method(), request.uri().path());
     world.passes(&line, Boundary::Leaving, &what).await;
-    let is_list = request.method() == http::Method::GET && !request.uri().path().contains("/identity/");
+    let list = lacking(&world, &request);
     let fate = {
         let now = world.now();
         let state = &mut *world.state();
         state.tally.calls += 1;
-        let fate = state.weather.of_vendor(now, line.process.replica, is_list, &mut state.tally);
+        let fate = state.weather.of_vendor(now, line.process.replica, list, &mut state.tally);
         state.referee.vendor_call_leaves(now, &line, &request, &mut state.tally);
         fate
     };
@@ -226,6 +228,18 @@ async fn to_vendor(
         // Nobody will answer: the client's own deadline ends it.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// For a list: whether the operator would see that everything is missing in it.
+fn lacking(world: &World, request: &http::Request<Bytes>) -> Option<Lacking> {
+    const SEEN: usize = 3;
+    let vendor = Vendor::of_path(request.uri().path()).filter(|_| request.method() == http::Method::GET)?;
+    let there = all(&world.emulator.state());
+    let has = |identity: &str| there.iter().any(|remote| remote.vendor == vendor && remote.identity == identity);
+    let store = world.api.store();
+    let declared = store.ever(vendor.connectors()).filter_map(|key| Declared::new(key, store.get(key)?.clone()));
+    let recorded = declared.filter(|one| !one.is_deleted() && one.recorded().is_some_and(has)).count();
+    Some(if recorded >= SEEN { Lacking::Seen } else { Lacking::Unseen })
 }
 
 async fn arrive_at_vendor(
@@ -303,7 +317,7 @@ fn spoil(world: &World, trouble: Trouble, after_applying: bool) -> (bool, Option
             Action::StaleList { milliseconds: Some(dice.between(500, 25_000)), writes: None }
         }
         Trouble::VendorListsShrink => {
-            Action::ShrinkList { keep: Some(usize::try_from(dice.between(0, 1)).unwrap_or(0)), without: Vec::new() }
+            Action::ShrinkList { keep: Some(0), without: Vec::new() }
         }
         other => unreachable!("{other:?} is no trouble with a vendor"),
     };

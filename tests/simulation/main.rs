@@ -12,6 +12,7 @@ mod dice;
 mod doors;
 mod ending;
 mod expectations;
+mod honesty;
 mod kubernetes;
 mod line;
 mod many;
@@ -23,6 +24,8 @@ mod run;
 mod scenario;
 mod shortest;
 mod specs;
+#[path = "../support/mod.rs"]
+mod support;
 mod tally;
 mod trace;
 mod weather;

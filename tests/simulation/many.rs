@@ -69,10 +69,11 @@ pub fn make(what: &str, first: u64, many: u64, run_of: impl Fn(u64) -> Run + Syn
 pub fn assert_whole(sum: &Sum) {
     let Some((one, report)) = sum.broken.first() else { return };
     let promise = report.violations[0].promise;
-    let mut text = String::new();
     for (one, report) in &sum.broken {
-        let _ = writeln!(text, "seed {} crash_at {:?}: {}", one.scenario.seed, one.how.crash_at, report.violations[0]);
+        println!("BROKEN seed {} crash_at {:?}: {}", one.scenario.seed, one.how.crash_at, report.violations[0]);
     }
+    println!("looking for the shortest history that breaks the first of them");
+    let mut text = String::new();
     let short = shortest(&one.scenario, one.how, promise);
     let told = run(&short, How { tell: true, ..one.how });
     let _ = writeln!(text, "\nThe shortest history found that breaks {promise:?}:\n{}", short.describe());

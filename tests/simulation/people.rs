@@ -39,7 +39,8 @@ pub async fn carry_out(world: &World, act: &Act) {
         Act::AtConnection { nth, patch } => {
             let connections = all(&world.emulator.state());
             let connection = connections.iter().filter(|remote| remote.vendor == Vendor::Omf).nth(*nth);
-            if let Some(connection) = connection {
+            // What the emulator's controls change stays in its state for ever, which no connection under way does at the vendor.
+            if let Some(connection) = connection.filter(|one| one.body["State"] == "Active") {
                 let path = format!("/_emulator/omf/connections/{}", connection.identity);
                 let method = if patch.is_some() { "PATCH" } else { "DELETE" };
                 at_vendor(world, method, &path, patch.as_ref().unwrap_or(&Value::Null)).await;

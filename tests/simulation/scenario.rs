@@ -38,6 +38,10 @@ impl Scenario {
             // Where the vendor refuses no second, its lists have to be whole (semantics, 2).
             weather.retain(|episode| episode.trouble != Trouble::VendorListsShrink);
         }
+        if weather.iter().any(|episode| episode.trouble == Trouble::VendorListsShrink) {
+            // Whoever believes a list that is not true has consented to what follows of it.
+            acts.retain(|(_, act)| !matches!(act, Act::AcceptSnapshot { .. }));
+        }
         Self { seed, replicas, switches, acts, weather, rest }
     }
 

@@ -123,6 +123,13 @@ pub struct Fate {
     pub wrong: Option<(Trouble, bool)>,
 }
 
+/// Whether the operator can see that a list lacks everything: at least three objects that it has recorded would be missing (semantics, 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    Seen,
+    Unseen,
+}
+
 /// The weather of one world.
 pub struct Weather {
     episodes: Vec<Episode>,
@@ -154,8 +161,9 @@ impl Weather {
         fate
     }
 
-    /// What becomes of a call to a vendor.
-    pub fn of_vendor(&mut self, now: Duration, replica: usize, is_list: bool, tally: &mut Tally) -> Fate {
+    /// What becomes of a call to a vendor. A list that `lacks` enough for the operator to see it can lack everything.
+    pub fn of_vendor(&mut self, now: Duration, replica: usize, list: Option<Lacking>, tally: &mut Tally) -> Fate {
+        let is_list = list.is_some();
         const OF_ANY: [Trouble; 8] = [
             Trouble::VendorTimeouts,
             Trouble::VendorCuts,
@@ -166,10 +174,12 @@ impl Weather {
             Trouble::VendorHalfBody,
             Trouble::VendorUnauthorized,
         ];
-        const OF_LISTS: [Trouble; 2] = [Trouble::VendorListsLag, Trouble::VendorListsShrink];
         let mut wrong = self.wrong(&OF_ANY, now, replica);
         if wrong.is_none() && is_list {
-            wrong = self.wrong(&OF_LISTS, now, replica);
+            wrong = self.wrong(&[Trouble::VendorListsLag], now, replica);
+        }
+        if wrong.is_none() && list == Some(Lacking::Seen) {
+            wrong = self.wrong(&[Trouble::VendorListsShrink], now, replica);
         }
         let mut fate = Fate { out: self.dice.milliseconds(5, 40), back: self.dice.milliseconds(5, 40), wrong };
         if !is_list && fate.wrong.is_none() && self.meets(Trouble::VendorLate, now, replica) {
