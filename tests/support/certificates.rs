@@ -30,6 +30,13 @@ pub struct Pair {
     pub key: PathBuf,
 }
 
+impl Pair {
+    /// The files of this name in `folder`.
+    pub fn named(folder: &Path, name: &str) -> Pair {
+        Pair { certificate: folder.join(format!("{name}.crt")), key: folder.join(format!("{name}.key")) }
+    }
+}
+
 /// A certificate authority whose files lie in one folder.
 pub struct Authority {
     folder: PathBuf,
@@ -76,10 +83,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate().expect("generate a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("sign a certificate");
-        let pair = Pair {
-            certificate: self.folder.join(format!("{name}.crt")),
-            key: self.folder.join(format!("{name}.key")),
-        };
+        let pair = Pair::named(&self.folder, name);
         write_private(&pair.certificate, &certificate.pem());
         write_private(&pair.key, &key.serialize_pem());
         pair

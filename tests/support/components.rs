@@ -20,6 +20,9 @@ rules:
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
 root-ca-certificate-publisher-controller,clusterrole-aggregation-controller";
 
+/// The API server's program.
+pub const API_SERVER: &str = "kube-apiserver";
+
 /// Where the components keep their files, and who they trust.
 pub struct Site<'a> {
     /// Data, certificates and logs.
@@ -30,12 +33,19 @@ pub struct Site<'a> {
     pub authority: &'a Authority,
     /// Where the API server listens.
     pub port: u16,
+    /// Where etcd listens.
+    pub etcd_port: u16,
 }
 
 impl Site<'_> {
     /// The API server's address.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// etcd's address.
+    pub fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_port)
     }
 
     fn start(&self, tool: &str, arguments: &[String]) -> Process {
@@ -49,7 +59,7 @@ impl Site<'_> {
     /// Starts all three; they find each other by themselves.
     pub fn start_all(&self) -> Vec<Process> {
         let signer = token_signer(self.folder);
-        let etcd_url = format!("http://127.0.0.1:{}", free_port());
+        let etcd_url = self.etcd_url();
         vec![self.etcd(&etcd_url), self.api_server(&etcd_url, &signer), self.controller_manager(&signer)]
     }
 
@@ -71,11 +81,11 @@ impl Site<'_> {
     }
 
     fn api_server(&self, etcd: &str, signer: &Pair) -> Process {
-        let serving = self.authority.server("kube-apiserver");
+        let serving = self.authority.server(API_SERVER);
         let policy = self.folder.join("audit-policy.yaml");
         fs::write(&policy, AUDIT_POLICY).expect("write the audit policy");
         self.start(
-            "kube-apiserver",
+            API_SERVER,
             &[
                 format!("--etcd-servers={etcd}"),
                 "--bind-address=127.0.0.1".into(),

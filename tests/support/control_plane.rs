@@ -1,5 +1,5 @@
 //! A real Kubernetes control plane: etcd, kube-apiserver and kube-controller-manager as plain processes on the loopback,
-//! one a test process, shared by all its stories.
+//! one a test process, shared by all its stories; and one of its own for a story that breaks it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,13 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::certificates::{Authority, write_private};
-use super::components::Site;
+use super::certificates::{Authority, Pair, write_private};
+use super::components::{self, Site};
+use super::http::send_json;
 use super::objects::VERSION;
-use super::process::{Process, Run, free_port};
+use super::process::{Process, Run, Signal, free_port};
 use super::{kubeconfig, tools, wait};
 
 /// Seen: 3 s on two idle cores. The rest is for a machine that does other work too.
@@ -33,6 +34,7 @@ pub struct ControlPlane {
     tools: PathBuf,
     url: String,
     authority: PathBuf,
+    etcd: String,
     processes: Mutex<Vec<Process>>,
 }
 
@@ -44,15 +46,25 @@ impl ControlPlane {
         let start = || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(ControlPlane::start())
+            runtime.block_on(ControlPlane::start("control-plane"))
         };
         tokio::task::spawn_blocking(move || SHARED.get_or_init(start))
             .await
             .expect("the control plane starts; what went wrong is printed above")
     }
 
-    async fn start() -> ControlPlane {
-        let folder = Run::current().folder().join("control-plane");
+    /// One that nobody else uses, for the story of this name, which may break it. It stands until [`ControlPlane::end`].
+    pub async fn own(story: &str) -> &'static ControlPlane {
+        Box::leak(Box::new(ControlPlane::start(&format!("control-plane-{story}")).await))
+    }
+
+    /// Ends its processes.
+    pub fn end(&self) {
+        self.processes().clear();
+    }
+
+    async fn start(name: &str) -> ControlPlane {
+        let folder = Run::current().folder().join(name);
         let tools = tools::folder("control-plane");
         let mut why = String::new();
         for _ in 0..STARTS_TRIED {
@@ -72,12 +84,13 @@ impl ControlPlane {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         let authority = Authority::new(folder);
-        let site = Site { folder, tools, authority: &authority, port: free_port() };
+        let site = Site { folder, tools, authority: &authority, port: free_port(), etcd_port: free_port() };
         let plane = ControlPlane {
             folder: folder.to_owned(),
             tools: tools.to_owned(),
             url: site.url(),
             authority: authority.certificate(),
+            etcd: site.etcd_url(),
             processes: Mutex::new(Vec::new()),
         };
         let admin = authority.client("admin", Some("system:masters"));
@@ -180,6 +193,50 @@ impl ControlPlane {
     /// Address and port of the API server.
     pub fn host(&self) -> String {
         self.url.trim_start_matches("https://").to_owned()
+    }
+
+    /// The certificate of the authority that signed all the others.
+    pub fn authority(&self) -> PathBuf {
+        self.authority.clone()
+    }
+
+    /// The API server's own certificate.
+    pub fn serving_pair(&self) -> Pair {
+        Pair::named(&self.folder, components::API_SERVER)
+    }
+
+    /// The API server is gone from one moment to the next. Only on a control plane of the story's own.
+    pub async fn kill_api_server(&self) {
+        let mut server = self.take(components::API_SERVER);
+        server.signal(Signal::Kill);
+        server.exited(STARTS_WITHIN).await;
+        self.processes().push(server);
+    }
+
+    /// The API server that was killed starts again where it was, with nothing in its memory.
+    pub async fn start_api_server(&self) {
+        let mut server = self.take(components::API_SERVER);
+        server.start_again();
+        self.processes().push(server);
+        self.ready().await.unwrap_or_else(|why| panic!("the API server did not come back: {why}"));
+    }
+
+    fn take(&self, component: &str) -> Process {
+        let mut processes = self.processes();
+        let found = processes.iter().position(|process| process.name() == component);
+        processes.remove(found.unwrap_or_else(|| panic!("there is no {component}")))
+    }
+
+    /// etcd forgets all history: who asks for what was before is answered 410.
+    pub async fn compact(&self) {
+        let ask = async |path: &str, body: Value| {
+            let url = format!("{}/v3/kv/{path}", self.etcd);
+            let (code, text) = send_json(http::Method::POST, &url, &body).await.expect("etcd answers");
+            assert_eq!(code, 200, "{url}: {text}");
+            serde_json::from_str::<Value>(&text).expect("JSON")
+        };
+        let newest = ask("range", json!({"key": "AA=="})).await["header"]["revision"].clone();
+        ask("compaction", json!({"revision": newest, "physical": true})).await;
     }
 
     /// The real kubectl, as admin.

@@ -83,6 +83,9 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
+        if self.plane_is_own {
+            self.plane.end();
+        }
         if std::thread::panicking() {
             Run::current().keep();
             eprintln!("the logs of the story {} are in {}", self.name, self.folder.display());

@@ -83,6 +83,19 @@ impl Story {
         self.settled().await;
     }
 
+    /// Waits until the operator has read a list that the vendor answered after this call, whatever it is at meanwhile. For an operator that was
+    /// not restarted.
+    pub async fn a_list_is_read_from_now_on(&self) {
+        let newest = self.vendor.newest().await;
+        wait::until("a list from now on", DEADLINE, || async {
+            let lists = self.lists().await;
+            let is_later = lists.last().is_some_and(|list| list.seq > newest);
+            let known = self.lists_read().await;
+            if is_later && known >= lists.len() { Ok(()) } else { Err(format!("{is_later}, {known} read")) }
+        })
+        .await;
+    }
+
     /// Waits until a list that was sent after the last write was worked through: nothing more comes of that write. For an operator that was
     /// not restarted.
     pub async fn the_last_write_is_listed(&self) {

@@ -10,6 +10,7 @@
     reason = "several test binaries include this module, and each uses a part of it"
 )]
 
+pub mod api_proxy;
 pub mod apono;
 pub mod audit;
 pub mod canary;
@@ -32,4 +33,5 @@ pub mod story;
 pub mod tools;
 pub mod vendor;
 pub mod wait;
+pub mod wire;
 pub mod yaml;

@@ -23,6 +23,7 @@ pub struct Opening {
     other_namespaces: Vec<String>,
     allowed_hosts: Vec<String>,
     cluster: Option<String>,
+    plane: Option<&'static ControlPlane>,
     replicas: usize,
 }
 
@@ -64,6 +65,13 @@ impl Opening {
         self
     }
 
+    /// The story takes place on this control plane, which is its own, and ends with it.
+    #[must_use]
+    pub fn on(mut self, plane: &'static ControlPlane) -> Opening {
+        self.plane = Some(plane);
+        self
+    }
+
     /// Answers an open question about the vendor.
     #[must_use]
     pub fn switch(mut self, name: &str, value: &str) -> Opening {
@@ -101,7 +109,10 @@ impl Opening {
 
     /// Sets everything up; the operator is ready when this returns.
     pub async fn begin(self) -> Story {
-        let plane = ControlPlane::shared().await;
+        let plane = match self.plane {
+            Some(own) => own,
+            None => ControlPlane::shared().await,
+        };
         let folder = Run::current().folder().join(&self.name);
         std::fs::create_dir_all(&folder).expect("create the story's folder");
         let client = plane.client().await;
@@ -139,6 +150,7 @@ impl Opening {
             namespaces,
             folder,
             plane,
+            plane_is_own: self.plane.is_some(),
             objects,
             client,
             release,
@@ -184,6 +196,7 @@ impl Story {
             other_namespaces: Vec::new(),
             allowed_hosts: Vec::new(),
             cluster: None,
+            plane: None,
             replicas: 1,
         }
     }

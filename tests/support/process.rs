@@ -38,7 +38,7 @@ until [ -e "$1/keep" ] || rm -rf "$1" 2>/dev/null || [ $tries -ge 50 ]; do
     tries=$((tries + 1))
     sleep 0.1
 done
-rm -rf "$1/control-plane/etcd"
+rm -rf "$1"/control-plane*/etcd
 "#;
 
 /// Says its own id to the guardian, whose pipe is its stdin, then becomes the program.
@@ -144,6 +144,9 @@ pub enum Signal {
 /// A running program whose output goes to a file.
 pub struct Process {
     name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Child,
     log: PathBuf,
     ended: Option<ExitStatus>,
@@ -158,29 +161,24 @@ impl Process {
         variables: &[(String, String)],
         log: &Path,
     ) -> Process {
-        let run = Run::current();
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap_or_else(|error| panic!("cannot open {}: {error}", log.display()));
-        let errors = output.try_clone().expect("share the log between stdout and stderr");
-        let pipe = run.pipe().try_clone().expect("share the guardian's pipe");
-        let child = Command::new("sh")
-            .args(["-c", LAUNCHER, "launcher"])
-            .arg(program)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", run.folder())
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(pipe)
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let child = launch(program, arguments, variables, log);
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Process { name, child, log: log.to_owned(), ended: None }
+        Process {
+            name,
+            program: program.to_owned(),
+            arguments: arguments.to_vec(),
+            variables: variables.to_vec(),
+            child,
+            log: log.to_owned(),
+            ended: None,
+        }
+    }
+
+    /// Starts it again as it was started, after it ended; its log goes on.
+    pub fn start_again(&mut self) {
+        assert!(self.exit_status().is_some(), "{} still runs", self.name);
+        self.child = launch(&self.program, &self.arguments, &self.variables, &self.log);
+        self.ended = None;
     }
 
     /// The program's name.
@@ -249,6 +247,31 @@ impl Process {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
+}
+
+/// See [`Process::start`].
+fn launch(program: &Path, arguments: &[String], variables: &[(String, String)], log: &Path) -> Child {
+    let run = Run::current();
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .unwrap_or_else(|error| panic!("cannot open {}: {error}", log.display()));
+    let errors = output.try_clone().expect("share the log between stdout and stderr");
+    let pipe = run.pipe().try_clone().expect("share the guardian's pipe");
+    Command::new("sh")
+        .args(["-c", LAUNCHER, "launcher"])
+        .arg(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", run.folder())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .stdin(pipe)
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()))
 }
 
 impl Drop for Process {

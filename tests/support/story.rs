@@ -36,6 +36,7 @@ pub struct Story {
     pub api_key: String,
     pub(super) namespaces: Vec<String>,
     pub(super) plane: &'static ControlPlane,
+    pub(super) plane_is_own: bool,
     pub(super) client: kube::Client,
     pub(super) release: Release,
     pub(super) audit: Audit,

@@ -2,6 +2,7 @@
 
 mod client_ids;
 mod errors;
+mod held;
 mod identity;
 mod life;
 mod line;
