@@ -3,10 +3,11 @@
 
 use super::exclusives::Contest;
 use super::kubernetes::WriteError;
-use super::pass::{Pass, Work};
+use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Blocked, Bond, Waiting};
 use super::queue::Next;
 use super::report::{blocked, describe, planned, secrets_status, standoff, taken, waits_for_release};
+use super::state::Awaited;
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
@@ -120,12 +121,9 @@ impl<V: Vendor> Pass<'_, V> {
                 self.say(Verdict::progressing(message)).await
             }
             Waiting::ForRegistration(WhenAbsent::WaitFor { reason, message, deadline }) => {
-                let Some(left) = self.left_of(deadline, reason) else {
-                    return self.say(Verdict::stalled(reason, message)).await;
-                };
-                let progress = Progress::Reconciling(reason);
-                self.say(Verdict { ready: "False", reason, message, progress }).await?;
-                self.outcome.next = Next::After(left + Duration::from_secs(1));
+                let (verdict, next) = self.awaits_registration(reason, message, deadline);
+                self.say(verdict).await?;
+                self.outcome.next = next;
                 Ok(())
             }
             Waiting::ForRegistration(WhenAbsent::Create) => Ok(()),
@@ -159,12 +157,37 @@ impl<V: Vendor> Pass<'_, V> {
         }
     }
 
-    /// How much is left of the time that something may take; `None` once it is over, also when an earlier process said so.
-    fn left_of(&self, deadline: Duration, reason: &str) -> Option<Duration> {
-        let since = self.memory(|memory| *memory.waiting_since.get_or_insert_with(Instant::now));
+    /// What is said while nothing has registered, and when to look again.
+    pub(super) fn awaits_registration(
+        &self,
+        reason: &'static str,
+        message: String,
+        deadline: Duration,
+    ) -> (Verdict, Next) {
+        match self.left_of(deadline, Awaited::Registration, self.said_too_long(reason)) {
+            Some(left) => {
+                let progress = Progress::Reconciling(reason);
+                let verdict = Verdict { ready: "False", reason, message, progress };
+                (verdict, Next::After(left + Duration::from_secs(1)))
+            }
+            None => (Verdict::stalled(reason, message), Next::After(LOOK_AGAIN)),
+        }
+    }
+
+    /// Whether the status says of the present spec that it took too long, also where an earlier process said so.
+    fn said_too_long(&self, reason: &str) -> bool {
         let status = &self.object.status;
-        let is_current = status.observed_generation == Some(self.object.generation());
-        left(deadline, since, is_current && has_stalled(&status.conditions, reason))
+        status.observed_generation == Some(self.object.generation())
+            && has_stalled(&status.conditions, reason)
+    }
+
+    /// How much is left of the time that something may take; `None` once it is over. Where that was said already, it stays so.
+    fn left_of(&self, deadline: Duration, awaited: Awaited, was_said: bool) -> Option<Duration> {
+        let since = self.memory(|memory| match memory.waiting {
+            Some((known, since)) if known == awaited => since,
+            _ => memory.waiting.insert((awaited, Instant::now())).1,
+        });
+        deadline.checked_sub(since.elapsed()).filter(|left| !was_said && !left.is_zero())
     }
 
     /// The vendor is still at work on an object that is ours: it is shown, and left alone until that is over.
@@ -176,7 +199,12 @@ impl<V: Vendor> Pass<'_, V> {
     ) -> Result<(), WriteError> {
         let label = V::label(work.spec, &self.key.name);
         let phase = V::describe_phase(&entry.item);
-        let Some(left) = self.left_of(VENDOR_PATIENCE, TOO_LONG) else {
+        // What was said of another state of the object says nothing of this one.
+        let shown = self.object.status.remote.as_ref();
+        let is_shown = shown == Some(&V::remote(&entry.item, shown));
+        let awaited = Awaited::End(V::phase(&entry.item));
+        let was_said = is_shown && self.said_too_long(TOO_LONG);
+        let Some(left) = self.left_of(VENDOR_PATIENCE, awaited, was_said) else {
             let message = format!(
                 "{label}: {phase}, for longer than {} minutes; the vendor names no failure, so look there. Nothing is written until it is over; to begin anew, delete the object at the vendor",
                 VENDOR_PATIENCE.as_secs() / 60
@@ -252,32 +280,4 @@ impl<V: Vendor> Pass<'_, V> {
 /// Whether the status says that it has stalled for this reason.
 pub(super) fn has_stalled(conditions: &[Condition], reason: &str) -> bool {
     conditions.iter().any(|known| known.type_ == "Stalled" && known.reason == reason)
-}
-
-/// What is left of `deadline` for what began at `since`. Where it was said that it is over, it stays so.
-fn left(deadline: Duration, since: Instant, is_over: bool) -> Option<Duration> {
-    deadline.checked_sub(since.elapsed()).filter(|left| !is_over && !left.is_zero())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::advance;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_vendor_has_fifteen_minutes_and_a_restart_gives_it_no_more() {
-        const MINUTE: Duration = Duration::from_mins(1);
-        let since = Instant::now();
-        assert_eq!(left(VENDOR_PATIENCE, since, false), Some(15 * MINUTE));
-        advance(14 * MINUTE).await;
-        assert_eq!(left(VENDOR_PATIENCE, since, false), Some(MINUTE), "the pass that says so is due then");
-        advance(MINUTE).await;
-        assert_eq!(left(VENDOR_PATIENCE, since, false), None);
-
-        let stalled = Verdict::stalled(TOO_LONG, "line-7: Creating since 2026-01-02T03:04:05Z");
-        let said = conditions(&[], &stalled, &[], 1, k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
-        let is_over = has_stalled(&said, TOO_LONG);
-        assert_eq!(left(VENDOR_PATIENCE, Instant::now(), is_over), None, "an earlier process said so");
-        assert!(!has_stalled(&said, "WaitingForAgent"), "another deadline is another matter");
-    }
 }

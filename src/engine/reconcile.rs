@@ -162,7 +162,7 @@ impl<V: Vendor> Pass<'_, V> {
             self.warn("UnreadablePEM", warning);
         }
         if !matches!(plan, Plan::Wait(Waiting::ForRegistration(_) | Waiting::ForVendor(..))) {
-            self.memory(|memory| memory.waiting_since = None);
+            self.memory(|memory| memory.waiting = None);
         }
         if !matches!(plan, Plan::Create(_) | Plan::Update(_)) {
             // What was refused is no longer what would be sent.
@@ -344,13 +344,18 @@ impl<V: Vendor> Pass<'_, V> {
         Ok(())
     }
 
-    /// The recorded object is gone for certain: its identity leaves the status before anything is created.
+    /// The recorded object is gone for certain: its identity leaves the status before anything is created. Where nothing can be created, the same
+    /// write says what is waited for.
     async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
-        let then = match V::when_absent(&work.account.view.spec, work.spec) {
-            WhenAbsent::Create => " and is created again",
-            WhenAbsent::WaitFor { .. } => "",
+        let (verdict, next) = match V::when_absent(&work.account.view.spec, work.spec) {
+            WhenAbsent::Create => {
+                let message = format!("{}: it is gone at the vendor and is created again", self.key.name);
+                (Verdict::progressing(message), Next::After(Duration::ZERO))
+            }
+            WhenAbsent::WaitFor { reason, message, deadline } => {
+                self.awaits_registration(reason, message, deadline)
+            }
         };
-        let verdict = Verdict::progressing(format!("{}: it is gone at the vendor{then}", self.key.name));
         self.write(verdict, &[], |status| {
             status.remote = None;
             status.scope = None;
@@ -358,7 +363,7 @@ impl<V: Vendor> Pass<'_, V> {
             status.secrets.clear();
         })
         .await?;
-        self.outcome.next = Next::After(Duration::ZERO);
+        self.outcome.next = next;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
 use super::status::Verdict;
-use super::vendor::Vendor;
+use super::vendor::{Phase, Vendor};
 use crate::api::{ConnectorSpec, ManagementPolicy, SecretStatus};
 use crate::remote::{Identity, Reflector};
 use k8s_openapi::api::core::v1::Namespace;
@@ -89,6 +89,15 @@ impl<V: Vendor> Clone for AccountView<V> {
     }
 }
 
+/// What a connector waits for, as far as that may take too long. Another one has a time of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// Something that has to register.
+    Registration,
+    /// The end of a phase at the vendor.
+    End(Phase),
+}
+
 /// What is remembered of one connector between its passes. All of it may be lost at any time.
 #[derive(Default)]
 pub struct Memory {
@@ -109,8 +118,8 @@ pub struct Memory {
     pub account_missed_since: Option<Instant>,
     /// Since when key and certificate do not match.
     pub mismatch_since: Option<Instant>,
-    /// Since when it waits for something to register, or for the vendor to be done with it.
-    pub waiting_since: Option<Instant>,
+    /// What it waits for that may take too long, and since when.
+    pub waiting: Option<(Awaited, Instant)>,
     /// The forced pass that was asked for last, and when this process heard of it.
     pub forced: Option<(String, Instant)>,
 }

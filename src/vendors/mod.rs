@@ -5,6 +5,8 @@
 pub mod apono;
 #[cfg(test)]
 mod in_process;
+#[cfg(test)]
+mod kubernetes_in_process;
 mod lenient;
 pub mod omf;
 pub mod onomondo;

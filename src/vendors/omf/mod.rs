@@ -9,6 +9,8 @@ mod declared;
 #[cfg(test)]
 mod laws;
 mod model;
+#[cfg(test)]
+mod patience;
 
 pub use client::Omf as Client;
 pub use client_ids::ClientIds;
