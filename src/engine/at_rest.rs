@@ -149,7 +149,9 @@ impl<V: Vendor> Pass<'_, V> {
                     contest,
                     !work.account.is_foreign,
                 ));
-                match had.and_then(|(identity, _)| self.entry(work, &identity)) {
+                // Of what would only be taken over then, nothing is recorded yet.
+                let own = had.filter(|(_, bond)| *bond != Bond::Adopted);
+                match own.and_then(|(identity, _)| self.entry(work, &identity)) {
                     Some(entry) => self.say_existing(work, &entry, false, verdict).await,
                     None => self.say(verdict).await,
                 }

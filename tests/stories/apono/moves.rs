@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::story::Story;
+use crate::support::story::{DEADLINE, Story};
 
 use super::agent::{ACCOUNT, EDGE, ID};
 
@@ -79,6 +79,42 @@ async fn a_name_is_claimed_after_its_release_also_when_both_were_edited_at_once(
         "PUT /connectors/c-core Edge",
     ];
     story.cost(&asked, &[(EDGE, "status ×2"), (CORE, "status ×3")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_connector_that_waits_for_its_name_is_not_taken_over_before_it_has_it() {
+    let mut story = Story::begin("apono-moves-adopted").await;
+    story.vendor.apono().register(ID, "Edge").await;
+    story.vendor.apono().register("c-core", "Core").await;
+    story.apono_account("").await;
+    story.ready(ACCOUNT).await;
+    let (edge, core) = BOTH.split_once("---").expect("two");
+    story.apply(edge).await;
+    story.ready(EDGE).await;
+    // The release takes its time.
+    let release = json!({"method": "PUT", "path": "/api/admin/v3/connectors/c-edge", "times": 1});
+    story.vendor.fault(release, json!({"kind": "delay", "milliseconds": 1500})).await;
+    story.edit(EDGE, "spec: {name: Rim}").await;
+    story.vendor.wait_for("PUT", 1, DEADLINE).await;
+    story.apply(&core.replace("name: Core", "name: Edge, deletionPolicy: Delete")).await;
+    let waits = story.becomes(CORE, "Ready", "Unknown/Progressing").await;
+    let message = "core: one name is taken over once released by apono-moves-adopted/edge";
+    assert_eq!(story.message(CORE, "Ready").await, message);
+    assert_eq!(waits["status"]["scope"], json!(null), "no identity is recorded of what is not managed yet");
+    assert_eq!(waits["metadata"]["finalizers"], json!(null));
+
+    let managed = story.ready(CORE).await;
+    assert_eq!(managed["metadata"]["finalizers"].as_array().map(Vec::len), Some(1));
+    let note = story.told(&format!("Normal Adopted {CORE}")).await;
+    assert_eq!(note, "c-core was there and is managed from now on; changed: name");
+    let asked = [
+        "GET /connectors/c-edge",
+        "PUT /connectors/c-edge Rim",
+        "GET /connectors/c-core",
+        "PUT /connectors/c-core Edge",
+    ];
+    story.cost(&asked, &[(EDGE, "status ×2"), (CORE, "status, patch, status")]).await;
     story.end().await;
 }
 
