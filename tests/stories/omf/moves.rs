@@ -1,18 +1,27 @@
 //! Clients that move between two of our own connections: released first, then claimed.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::line::{
-    FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, connection, delete_of, id_of, lent, update_of, with_account,
+    FOUR, LINE_7, LINE_8, ONE, POST, THREE, TWO, at_once, begin, connection, delete_of, id_of, lent,
+    update_of,
 };
+use crate::support::cost::is_list;
 use crate::support::objects::condition_message;
+use crate::support::opening::Opening;
 use crate::support::story::Story;
 
 const POST_8: &str = "POST /OmfConnections line-8";
 
 /// A story with `line-7` and `line-8`, as declared and listed; and their ids.
 async fn two(name: &str, seven: &[&str], eight: &[&str]) -> (Story, String, String) {
-    let story = with_account(name).await;
+    two_of(at_once(name), seven, eight).await
+}
+
+async fn two_of(opening: Opening, seven: &[&str], eight: &[&str]) -> (Story, String, String) {
+    let story = begin(opening).await;
     story.apply(&connection("line-7", seven, "")).await;
     let line_7 = story.ready(LINE_7).await;
     story.apply(&connection("line-8", eight, "")).await;
@@ -67,36 +76,55 @@ async fn a_client_that_moves_is_released_first_whichever_is_edited_first() {
     }
 }
 
-#[tokio::test]
-async fn an_exchange_gives_up_on_both_sides_and_then_takes() {
-    let (story, _, _) = two("omf-exchange", &[ONE, TWO], &[THREE, FOUR]).await;
+/// In `line-7` and `line-8`, each client is released before it is claimed, and the vendor has to refuse nothing.
+async fn exchange(story: &Story) -> Vec<(String, Vec<String>)> {
     let newest = story.vendor.newest().await;
-    edit(&story, LINE_7, &[ONE, THREE]).await;
+    edit(story, LINE_7, &[ONE, THREE]).await;
     // Until the other gives it up, it is not to be had.
     story.becomes(LINE_7, "Stalled", "True/Conflict").await;
-    edit(&story, LINE_8, &[TWO, FOUR]).await;
+    edit(story, LINE_8, &[TWO, FOUR]).await;
     story.ready(LINE_7).await;
     story.ready(LINE_8).await;
-    let puts = puts_since(&story, newest).await;
-    // Each id is in no connection before it is in the other: nothing that the vendor would refuse.
-    let before = |one: &(String, Vec<String>), other: &(String, Vec<String>)| {
-        let at = |wanted| puts.iter().position(|put| put == wanted).unwrap_or_else(|| panic!("{puts:?}"));
-        at(one) < at(other)
-    };
-    assert!(puts.len() <= 4, "{puts:?}");
-    assert!(
-        puts.contains(&put("line-7", &[ONE, THREE])) && puts.contains(&put("line-8", &[TWO, FOUR])),
-        "{puts:?}"
-    );
-    let released = [put("line-8", &[FOUR]), put("line-7", &[ONE])];
-    let first = released.iter().find(|one| puts.contains(one)).unwrap_or_else(|| panic!("{puts:?}"));
-    assert!(before(first, &put("line-7", &[ONE, THREE])) || before(first, &put("line-8", &[TWO, FOUR])));
-    let refused: Vec<String> =
-        story.vendor_requests().await.into_iter().filter(|line| line.contains(" -> ")).collect();
-    assert_eq!(refused, Vec::<String>::new());
     let hub = story.vendor.data_hub();
     assert_eq!(hub.connection("line-7").await["ClientIds"], json!([ONE, THREE]));
     assert_eq!(hub.connection("line-8").await["ClientIds"], json!([TWO, FOUR]));
+    let requests = story.vendor_requests().await;
+    let refused: Vec<&String> = requests.iter().filter(|line| line.contains(" -> ")).collect();
+    assert_eq!(refused, [""; 0]);
+    puts_since(story, newest).await
+}
+
+#[tokio::test]
+async fn an_exchange_gives_up_first_and_then_takes() {
+    // One pass at a time, so that there is one order.
+    let opening = at_once("omf-exchange").value("controllers.omf.concurrency", 1);
+    let (story, seven, eight) = two_of(opening, &[ONE, TWO], &[THREE, FOUR]).await;
+    let before = story.vendor.newest().await;
+    let puts = exchange(&story).await;
+    assert_eq!(puts, [put("line-7", &[ONE]), put("line-8", &[TWO, FOUR]), put("line-7", &[ONE, THREE])]);
+    let mut asked = story.seen_since(before).await;
+    asked.retain(|line| !is_list(line));
+    let (seven, eight) = (update_of(&seven, "line-7"), update_of(&eight, "line-8"));
+    assert_eq!(asked, [&seven[..], &eight[..], &seven[..]].concat());
+    story.end().await;
+}
+
+#[tokio::test]
+async fn an_exchange_of_two_that_are_at_work_at_once_has_no_client_in_both_at_any_time() {
+    let (story, _, _) = two("omf-exchange-at-once", &[ONE, TWO], &[THREE, FOUR]).await;
+    let puts = exchange(&story).await;
+    let mut has = BTreeMap::from([put("line-7", &[ONE, TWO]), put("line-8", &[THREE, FOUR])]);
+    for (name, clients) in &puts {
+        for (other, theirs) in has.iter().filter(|(other, _)| *other != name) {
+            assert!(
+                theirs.iter().all(|client| !clients.contains(client)),
+                "{other} has some of it: {puts:?}"
+            );
+        }
+        has.insert(name.clone(), clients.clone());
+    }
+    // Each gives up once at most before it takes.
+    assert!(puts.len() <= 4, "{puts:?}");
     story.end().await;
 }
 
