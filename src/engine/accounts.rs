@@ -47,6 +47,20 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
     }
 }
 
+/// Why an account was not connected.
+enum Unconnected {
+    /// It cannot be used: say this.
+    Unusable(Verdict),
+    /// The API server does not tell its credential now. Say this, and ask again.
+    Unread(Verdict),
+}
+
+impl From<Verdict> for Unconnected {
+    fn from(verdict: Verdict) -> Self {
+        Self::Unusable(verdict)
+    }
+}
+
 /// One pass over an account.
 pub(super) struct Pass<'a, V: Vendor> {
     pub(super) context: &'a Arc<Context<V>>,
@@ -112,8 +126,10 @@ impl<V: Vendor> Pass<'_, V> {
         if spec.suspend() {
             return self.suspended().await;
         }
-        if let Err(verdict) = self.connect(&spec).await {
-            return self.unusable(verdict).await;
+        match self.connect(&spec).await {
+            Ok(()) => {}
+            Err(Unconnected::Unusable(verdict)) => return self.unusable(verdict).await,
+            Err(Unconnected::Unread(verdict)) => return self.unread(verdict).await,
         }
         self.list_if_forced();
         self.hold().await?;
@@ -179,7 +195,7 @@ impl<V: Vendor> Pass<'_, V> {
     }
 
     /// Reads the credential and sees that the right reflector runs.
-    async fn connect(&mut self, spec: &V::AccountSpec) -> Result<(), Verdict> {
+    async fn connect(&mut self, spec: &V::AccountSpec) -> Result<(), Unconnected> {
         let endpoint = self.endpoint(spec)?;
         let credential = self.credential(spec).await?;
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
@@ -272,7 +288,7 @@ impl<V: Vendor> Pass<'_, V> {
         .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))
     }
 
-    async fn credential(&self, spec: &V::AccountSpec) -> Result<Vec<SecretString>, Verdict> {
+    async fn credential(&self, spec: &V::AccountSpec) -> Result<Vec<SecretString>, Unconnected> {
         let mut credential = Vec::new();
         let sources = spec.secret_sources();
         let keys = sources.iter().map(|source| ObjectKey::new(&self.key.namespace, source.name)).collect();
@@ -282,7 +298,9 @@ impl<V: Vendor> Pass<'_, V> {
             let missing = |error: &dyn std::fmt::Display| {
                 Verdict::dependency("False", "SecretNotFound", format!("account {}: {error}", self.key))
             };
-            let secret = read(&self.context.client, &secret_key).await.map_err(|error| missing(&error))?;
+            let secret = read(&self.context.client, &secret_key)
+                .await
+                .map_err(|error| Unconnected::Unread(missing(&error)))?;
             self.context.state().secrets.was_read(&secret_key, secret.version());
             credential.push(secret.value(source.key).map_err(|error| missing(&error))?);
         }
@@ -307,6 +325,19 @@ impl<V: Vendor> Pass<'_, V> {
         } else {
             Next::After(self.context.settings.resync_interval)
         };
+        Ok(())
+    }
+
+    /// Its credential could not be read just now: that says nothing about the credential, so what is connected goes on as it is.
+    async fn unread(&mut self, verdict: Verdict) -> Result<(), WriteError> {
+        let is_connected = self.context.state().views.get(self.key).is_some_and(|view| view.usable);
+        if is_connected {
+            let status = self.status(&verdict, &[]);
+            self.write(&verdict, status).await?;
+        } else {
+            self.unusable(verdict).await?;
+        }
+        self.outcome.next = Next::BackOff;
         Ok(())
     }
 

@@ -144,3 +144,25 @@ async fn a_claim_and_a_status_whose_answers_are_lost_are_not_doubted_for_ever() 
     story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×3")]).await;
     story.end().await;
 }
+
+#[tokio::test]
+async fn a_credential_that_cannot_be_read_for_a_moment_is_not_taken_for_gone() {
+    let proxy = ApiProxy::start(ControlPlane::shared().await).await;
+    let story = with_account(patient("api-server-unread").cluster_at(&proxy.host())).await;
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
+    story.settled().await;
+    // Once when the account is looked at, and once for the list that it asks for: nothing else would make it look again for half an hour.
+    proxy.refuse("GET", "/secrets/onomondo", 503);
+    proxy.refuse("GET", "/secrets/onomondo", 503);
+    story.ask_for_a_list(ACCOUNT).await;
+    story.becomes(ACCOUNT, "Ready", "False/SecretNotFound").await;
+    let message = "account api-server-unread/default: Secret api-server-unread/onomondo could not be read: ServiceUnavailable";
+    assert_eq!(story.message(ACCOUNT, "Ready").await, message);
+    story.ready(ACCOUNT).await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
+    story.ready(PLANT_A).await;
+    // It goes on with the credential that it has, and its connectors notice nothing.
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
+    story.end().await;
+}

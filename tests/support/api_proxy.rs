@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, BodyStream, StreamBody};
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
@@ -69,6 +69,7 @@ struct Rule {
 enum What {
     Hold { came: watch::Sender<bool>, released: watch::Receiver<bool> },
     LoseTheAnswer { lost: watch::Sender<bool> },
+    Refuse(StatusCode),
 }
 
 impl ApiProxy {
@@ -123,6 +124,11 @@ impl ApiProxy {
         let (lost, is_lost) = watch::channel(false);
         self.rule(method, path, What::LoseTheAnswer { lost });
         is_lost
+    }
+
+    /// The next such request is refused with this status, and the API server hears nothing of it.
+    pub fn refuse(&self, method: &str, path: &str, status: u16) {
+        self.rule(method, path, What::Refuse(StatusCode::from_u16(status).expect("a status")));
     }
 
     fn rule(&self, method: &str, path: &str, what: What) {
@@ -232,17 +238,32 @@ async fn forward(
 ) -> io::Result<Response<Body>> {
     shared.lag().await;
     let what = shared.rule_for(&request);
-    if let Some(What::Hold { came, mut released }) = what {
-        let _ = came.send(true);
-        let _ = released.wait_for(|released| *released).await;
-        return answer(request, &sender, shared).await;
+    match what {
+        None => answer(request, &sender, shared).await,
+        Some(What::Hold { came, mut released }) => {
+            let _ = came.send(true);
+            let _ = released.wait_for(|released| *released).await;
+            answer(request, &sender, shared).await
+        }
+        Some(What::LoseTheAnswer { lost }) => {
+            answer(request, &sender, shared).await?;
+            let _ = lost.send(true);
+            Err(io::Error::other("the answer is lost"))
+        }
+        Some(What::Refuse(status)) => Ok(refusal(status)),
     }
-    let answer = answer(request, &sender, shared).await?;
-    if let Some(What::LoseTheAnswer { lost }) = what {
-        let _ = lost.send(true);
-        return Err(io::Error::other("the answer is lost"));
-    }
-    Ok(answer)
+}
+
+/// In the words of Kubernetes.
+fn refusal(status: StatusCode) -> Response<Body> {
+    let body = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status.as_u16(),
+        "reason": status.canonical_reason().unwrap_or_default().replace(' ', ""),
+    });
+    let body = Full::from(body.to_string()).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
 }
 
 async fn answer(
