@@ -9,6 +9,7 @@ use super::object::ObjectKey;
 use super::vendor::{Phase, Vendor, Withheld};
 use crate::remote::{ExclusiveId, Identity, RemoteItem, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The most that a message names.
 const NAMED: usize = 3;
@@ -20,10 +21,12 @@ pub struct Wish {
     pub realm: String,
     /// Its creationTimestamp and uid.
     pub age: (String, String),
+    /// The generation of the spec that asks for it.
+    pub generation: i64,
     /// Whether it may have been created already, under an open claim.
     pub is_claimed: bool,
     /// What; sorted.
-    pub ids: Box<[ExclusiveId]>,
+    pub ids: Arc<[ExclusiveId]>,
 }
 
 /// What every connector asks for.
@@ -43,7 +46,7 @@ impl Wishes {
         if before.map(|(_, before)| before) == wish.as_ref() {
             return BTreeSet::new();
         }
-        let (old, stood) = before.map_or((Box::default(), None), |(_, before)| {
+        let (old, stood) = before.map_or((Arc::default(), None), |(_, before)| {
             (before.ids.clone(), Some((before.realm.clone(), before.is_claimed)))
         });
         let stands = wish.as_ref().map(|wish| (wish.realm.clone(), wish.is_claimed));
@@ -54,7 +57,7 @@ impl Wishes {
             };
             [only(&old, &new), only(&new, &old)].concat()
         } else {
-            old.iter().chain(&new).copied().collect()
+            old.iter().chain(new.iter()).copied().collect()
         };
         let others = self.interested(&touched, Some(connector));
         self.replace(connector, &old, wish);
@@ -94,7 +97,8 @@ impl Wishes {
         self.by_id.range((id, 0)..=(id, u32::MAX)).map(|(_, number)| *number)
     }
 
-    fn of(&self, connector: &ObjectKey) -> Option<&Wish> {
+    /// What this connector asks for.
+    pub fn of(&self, connector: &ObjectKey) -> Option<&Wish> {
         self.by_number.get(self.numbers.get(connector)?).map(|(_, wish)| wish)
     }
 
@@ -221,7 +225,7 @@ impl<V: Vendor> Arena<'_, V> {
         while let Some(one) = waiting.pop() {
             // Who asks for nothing is on its way out, and gives up everything.
             let Some(wish) = self.wishes.of(one) else { return true };
-            for id in &wish.ids {
+            for id in wish.ids.iter() {
                 let Some(object) = self.snapshot.holders().get(*id) else {
                     if self.wishes.first(self.realm, *id) == Some(one) {
                         return true;

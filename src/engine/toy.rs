@@ -10,10 +10,20 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) struct Toy;
+
+thread_local! {
+    static EXCLUSIVES_ASKED_FOR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often this thread has asked a spec what it asks for.
+pub(crate) fn exclusives_asked_for() -> usize {
+    EXCLUSIVES_ASKED_FOR.get()
+}
 
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(group = "toy.test", version = "v1", kind = "ToyAccount", namespaced, status = "AccountStatus")]
@@ -145,6 +155,7 @@ impl Vendor for Toy {
         spec.name.as_deref().unwrap_or(object_name).to_owned()
     }
     fn exclusive(spec: &ToyConnectorSpec) -> Vec<(ExclusiveId, &str)> {
+        EXCLUSIVES_ASKED_FOR.set(exclusives_asked_for() + 1);
         spec.parts.iter().map(|part| (ExclusiveId::of(part), part.as_str())).collect()
     }
     fn phase(item: &ToyThing) -> Phase {

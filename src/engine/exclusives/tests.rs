@@ -57,6 +57,7 @@ impl World {
             let wish = Wish {
                 realm: REALM.into(),
                 age: (format!("{age:03}"), String::new()),
+                generation: 1,
                 is_claimed: false,
                 ids: ids.into(),
             };
@@ -218,6 +219,7 @@ async fn who_stops_asking_wakes_the_others_that_ask() {
     let wish = |asked: &str| Wish {
         realm: REALM.into(),
         age: ("000".into(), String::new()),
+        generation: 1,
         is_claimed: false,
         ids: parts(asked).iter().map(|part| ExclusiveId::of(part)).collect(),
     };

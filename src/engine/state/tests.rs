@@ -1,0 +1,75 @@
+//! The indexes over the cached objects.
+
+use super::*;
+use crate::engine::toy::{Toy, ToyAccountSpec, exclusives_asked_for};
+use crate::engine::vendor::Vendor;
+use crate::remote::{Connection, ExclusiveId, TokenCache, Transport, TransportBody};
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower::BoxError;
+use url::Url;
+
+type Connector = Object<<Toy as Vendor>::Connector>;
+
+/// What the operator knows where one account was connected.
+fn with_account() -> State<Toy> {
+    let nobody = tower::service_fn(|_: http::Request<bytes::Bytes>| async {
+        Err::<http::Response<TransportBody>, BoxError>("a toy makes no calls".into())
+    });
+    let connection = Connection {
+        transport: Transport::new(nobody),
+        endpoint: Url::parse("https://toy.test").expect("a URL"),
+        list_limit: 1,
+        requests_per_minute: 1,
+        observer: Arc::new(|_, _, _| {}),
+        permits: Arc::new(|_, _| Err("no other URL is called".to_owned())),
+        tokens: TokenCache::default(),
+    };
+    let spec = ToyAccountSpec::default();
+    let client = Toy::connect(&spec, &[], connection).expect("a client");
+    let view = AccountView {
+        spec,
+        scope: "toy.test".into(),
+        remote: "toys".into(),
+        realm: "toys".into(),
+        reflector: Arc::new(Reflector::new(client, Duration::from_mins(1), Duration::ZERO)),
+        usable: true,
+    };
+    let mut state = State::new(&[None], false);
+    state.views.insert(ObjectKey::new("toys", "default"), view);
+    state
+}
+
+/// The connector `bear` of this uid, which asks for these parts.
+fn bear(uid: &str, version: u64, generation: i64, parts: &[&str]) -> Connector {
+    let metadata = json!({
+        "name": "bear", "namespace": "toys", "uid": uid, "generation": generation, "resourceVersion": version.to_string(),
+    });
+    let bear: Value = json!({"metadata": metadata, "spec": {"colour": "brown", "parts": parts}});
+    serde_json::from_value(bear).expect("a connector")
+}
+
+#[test]
+fn what_a_spec_asks_for_is_worked_out_once_a_generation() {
+    let (mut state, key) = (with_account(), FingerprintKey::new(&[7; 32]));
+    let name = ObjectKey::new("toys", "bear");
+    let asks = |state: &State<Toy>, part: &str| {
+        state.wishes.interested(&[ExclusiveId::of(part)], None).contains(&name)
+    };
+    state.connectors.take(&None, Event::Apply(bear("1", 1, 1, &["ear"])));
+    state.index(&name, &key);
+    assert!(asks(&state, "ear"));
+
+    let before = exclusives_asked_for();
+    state.fold(bear("1", 2, 1, &["ear"]), &key);
+    state.fold(bear("1", 3, 1, &["ear"]), &key);
+    assert_eq!(exclusives_asked_for(), before, "writes of our own change nothing of it");
+    assert!(asks(&state, "ear"));
+
+    state.fold(bear("1", 4, 2, &["paw"]), &key);
+    assert!(asks(&state, "paw") && !asks(&state, "ear"), "the spec was edited");
+
+    state.fold(bear("2", 5, 2, &["nose"]), &key);
+    assert!(asks(&state, "nose") && !asks(&state, "paw"), "it was deleted and created again");
+}
