@@ -6,8 +6,9 @@ use super::context::Context;
 use super::endpoint::permitted;
 use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
+use super::outcome::Outcome;
 use super::queue::{Cause, Next};
-use super::run::{Key, Outcome};
+use super::run::Key;
 use super::secrets::read;
 use super::shrink::Guard;
 use super::state::{AccountView, Remote};
@@ -36,15 +37,11 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
         awaits_list: false,
         outcome: Outcome::wait(),
     };
-    match pass.run().await {
-        Ok(()) => pass.outcome,
-        Err(WriteError::Gone) => Outcome::wait(),
-        Err(WriteError::Conflict) => Outcome::soon(),
-        Err(WriteError::Failed(why)) => {
-            tracing::warn!(account = %key, "the account could not be written to: {why}");
-            Outcome::failed()
-        }
+    let Err(error) = pass.run().await else { return pass.outcome };
+    if let WriteError::Failed(why) = &error {
+        tracing::warn!(account = %key, "the account could not be written to: {why}");
     }
+    pass.outcome.despite(&error)
 }
 
 /// Why an account was not connected.

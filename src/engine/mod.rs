@@ -24,6 +24,7 @@ pub mod kubernetes_error;
 pub mod lease;
 pub mod lists;
 pub mod object;
+pub mod outcome;
 pub mod pass;
 pub mod plan;
 pub mod queue;

@@ -6,9 +6,10 @@ use super::events::{Event, EventType};
 use super::identity::recorded;
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::object::{Object, ObjectKey};
+use super::outcome::Outcome;
 use super::queue::{Cause, Next};
 use super::report::{announce, done};
-use super::run::{Key, Outcome};
+use super::run::Key;
 use super::secret_facts::SecretFacts;
 use super::state::{AccountView, Memory};
 use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same, others_than};
@@ -91,10 +92,13 @@ impl<V: Vendor> Pass<'_, V> {
             return Ok(false);
         }
         let patch = MetadataPatch { finalizer: Some(wanted), claim: claim.map(Some) };
-        if !patch.is_empty_for(&*self.object) {
-            self.patch(&patch).await?;
-        }
+        self.patch_unless_so(&patch).await?;
         Ok(true)
+    }
+
+    /// Patches finalizer or claim, where that changes anything.
+    pub async fn patch_unless_so(&mut self, patch: &MetadataPatch) -> Result<(), WriteError> {
+        if patch.is_empty_for(&*self.object) { Ok(()) } else { self.patch(patch).await }
     }
 
     /// Whether the account carries our finalizer; else it is asked to.

@@ -8,13 +8,13 @@ use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
 use super::identity::{object_renaming, open_claim, recorded};
-use super::kubernetes::WriteError;
+use super::kubernetes::{MetadataPatch, WriteError};
 use super::object::ObjectKey;
+use super::outcome::Outcome;
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Facts, Plan, Waiting, plan};
 use super::queue::Next;
 use super::report::{secrets_in_sync, secrets_status};
-use super::run::Outcome;
 use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
@@ -36,14 +36,12 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
     let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
     let result = pass.run().await;
     let seen = pass.object.metadata.resource_version.clone();
-    let outcome = match result {
+    if let Err(WriteError::Failed(why)) = &result {
+        tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
+    }
+    let outcome = match &result {
         Ok(()) => pass.outcome,
-        Err(WriteError::Gone) => Outcome::wait(),
-        Err(WriteError::Conflict) => Outcome { wake: pass.outcome.wake, ..Outcome::soon() },
-        Err(WriteError::Failed(why)) => {
-            tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
-            Outcome { wake: pass.outcome.wake, ..Outcome::failed() }
-        }
+        Err(error) => pass.outcome.despite(error),
     };
     Outcome { seen, ..outcome }
 }
@@ -346,6 +344,9 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// The recorded object is gone for certain: its identity leaves the status before anything is created. Where nothing can be created, the same
     /// write says what is waited for.
+    ///
+    /// The claim that it was created under goes first. Without an identity it would count again, and take for ours what others have made under
+    /// that name since.
     async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
         let (verdict, next) = match V::when_absent(&work.account.view.spec, work.spec) {
             WhenAbsent::Create => {
@@ -356,6 +357,7 @@ impl<V: Vendor> Pass<'_, V> {
                 self.awaits_registration(reason, message, deadline)
             }
         };
+        self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
         self.write(verdict, &[], |status| {
             status.remote = None;
             status.scope = None;

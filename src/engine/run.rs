@@ -8,6 +8,7 @@ use super::cache::{Cached, Told};
 use super::context::Context;
 use super::feeds::{Fed, feeds};
 use super::object::ObjectKey;
+use super::outcome::Outcome;
 use super::queue::{Cause, Next, Queue};
 use super::reconcile;
 use super::vendor::Vendor;
@@ -35,43 +36,6 @@ pub enum Key {
     Account(ObjectKey),
     /// A connector.
     Connector(ObjectKey),
-}
-
-/// What a pass tells the run loop.
-#[derive(Debug)]
-pub struct Outcome {
-    /// When to look again.
-    pub next: Next,
-    /// Whom else to wake.
-    pub wake: Vec<(Key, Cause)>,
-    /// No connector of the same account before then.
-    pub hold: Option<Instant>,
-    /// Wake it after the next list of this remote, counted from that number of lists.
-    pub after_list: Option<(String, u64)>,
-    /// The resourceVersion of the connector that the pass ended with: what it read, or the reply to its own last write.
-    pub seen: Option<String>,
-}
-
-impl Outcome {
-    /// Nothing more until it is woken.
-    pub fn wait() -> Self {
-        Self { next: Next::Wait, wake: Vec::new(), hold: None, after_list: None, seen: None }
-    }
-
-    /// Again at once, on newer knowledge.
-    pub fn soon() -> Self {
-        Self { next: Next::After(Duration::from_millis(200)), ..Self::wait() }
-    }
-
-    /// Again after a growing pause.
-    pub fn failed() -> Self {
-        Self { next: Next::BackOff, ..Self::wait() }
-    }
-
-    /// Wake it after the next list of this account.
-    pub fn after_list<V: Vendor>(&mut self, view: &super::state::AccountView<V>) {
-        self.after_list = Some((view.remote.clone(), view.reflector.snapshot().lists()));
-    }
 }
 
 /// A pass may take as long as a few calls, each of which has its own deadline.
