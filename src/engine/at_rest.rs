@@ -151,6 +151,8 @@ impl<V: Vendor> Pass<'_, V> {
                 ));
                 // Of what would only be taken over then, nothing is recorded yet.
                 let own = had.filter(|(_, bond)| *bond != Bond::Adopted);
+                // Who is to give it up may come to be held up itself, of which nobody hears.
+                self.outcome.next = Next::After(LOOK_AGAIN);
                 match own.and_then(|(identity, _)| self.entry(work, &identity)) {
                     Some(entry) => self.say_existing(work, &entry, false, verdict).await,
                     None => self.say(verdict).await,

@@ -2,7 +2,8 @@
 //!
 //! What an object at the vendor has, its connector keeps for as long as its spec asks for it; nobody takes it away. What no object has goes to
 //! whoever has an open claim for it, and else to the oldest that asks. What a connector has but no longer asks for is about to be given up: the
-//! others wait for it, and release what they give up themselves meanwhile, so that a chain of moves always ends.
+//! others wait for it, and release what they give up themselves meanwhile, so that a chain of moves always ends. But who cannot have what it asks
+//! for gives up nothing either, so nobody waits for that.
 
 use super::claims::Stakes;
 use super::object::ObjectKey;
@@ -25,6 +26,8 @@ pub struct Wish {
     pub generation: i64,
     /// Whether it may have been created already, under an open claim.
     pub is_claimed: bool,
+    /// Whether it is not looked at for now: then it takes nothing, and gives nothing up.
+    pub is_suspended: bool,
     /// What; sorted.
     pub ids: Arc<[ExclusiveId]>,
 }
@@ -47,9 +50,9 @@ impl Wishes {
             return BTreeSet::new();
         }
         let (old, stood) = before.map_or((Arc::default(), None), |(_, before)| {
-            (before.ids.clone(), Some((before.realm.clone(), before.is_claimed)))
+            (before.ids.clone(), Some((before.realm.clone(), before.is_claimed, before.is_suspended)))
         });
-        let stands = wish.as_ref().map(|wish| (wish.realm.clone(), wish.is_claimed));
+        let stands = wish.as_ref().map(|wish| (wish.realm.clone(), wish.is_claimed, wish.is_suspended));
         let new = wish.as_ref().map(|wish| wish.ids.clone()).unwrap_or_default();
         let touched: Vec<ExclusiveId> = if stood == stands {
             let only = |one: &[ExclusiveId], other: &[ExclusiveId]| -> Vec<ExclusiveId> {
@@ -110,7 +113,7 @@ impl Wishes {
     fn first(&self, realm: &str, id: ExclusiveId) -> Option<&ObjectKey> {
         self.asking_for(id)
             .filter_map(|number| self.by_number.get(&number))
-            .filter(|(_, wish)| wish.realm == realm)
+            .filter(|(_, wish)| wish.realm == realm && (wish.is_claimed || !wish.is_suspended))
             .min_by_key(|(_, wish)| (!wish.is_claimed, &wish.age))
             .map(|(connector, _)| connector)
     }
@@ -166,6 +169,7 @@ impl<V: Vendor> Arena<'_, V> {
         asked: &[(ExclusiveId, &str)],
     ) -> Contest {
         let mut contest = Contest::default();
+        let mut held_up = BTreeMap::new();
         let mut own = mine
             .and_then(|mine| self.snapshot.get(mine.as_str()))
             .map(|entry| entry.item.exclusive())
@@ -174,7 +178,7 @@ impl<V: Vendor> Arena<'_, V> {
         // A vendor may after all let two objects have it: then it is no obstacle to keep it.
         let missing = asked.iter().filter(|(id, _)| own.binary_search(id).is_err());
         for (id, label) in missing {
-            let Some((holder, gives_up)) = self.obstacle(me, found, *id) else { continue };
+            let Some((holder, gives_up)) = self.obstacle(me, found, *id, &mut held_up) else { continue };
             if gives_up {
                 contest.withheld.insert(*id);
                 contest.givers.insert(holder);
@@ -191,7 +195,13 @@ impl<V: Vendor> Arena<'_, V> {
     }
 
     /// Who stands between `me` and `id`, and whether they are about to give it up.
-    fn obstacle(&self, me: &ObjectKey, found: Option<&Identity>, id: ExclusiveId) -> Option<(Holder, bool)> {
+    fn obstacle<'b>(
+        &'b self,
+        me: &ObjectKey,
+        found: Option<&Identity>,
+        id: ExclusiveId,
+        held_up: &mut BTreeMap<&'b ObjectKey, bool>,
+    ) -> Option<(Holder, bool)> {
         let holder = self.snapshot.holders().get(id).filter(|holder| Some(*holder) != found);
         let Some(object) = holder else {
             // Nobody's, or anybody's who comes first.
@@ -204,8 +214,44 @@ impl<V: Vendor> Arena<'_, V> {
         match self.manager_of(object) {
             None => Some((Holder::Unmanaged(object.clone()), false)),
             Some(manager) if manager == me => None,
-            Some(manager) => Some((Holder::Connector(manager.clone()), !self.wishes.asks(manager, id))),
+            Some(manager) => {
+                let gives_up = !self.wishes.asks(manager, id)
+                    && !*held_up.entry(manager).or_insert_with(|| self.is_held_up(manager));
+                Some((Holder::Connector(manager.clone()), gives_up))
+            }
         }
+    }
+
+    /// Whether another keeps something that `one` asks for, or that one asks for whom it waits for: then it is a conflict, and nothing of it is
+    /// written. Who waits for each other in a circle is not held up by that.
+    fn is_held_up(&self, one: &ObjectKey) -> bool {
+        let mut known: BTreeSet<&ObjectKey> = BTreeSet::new();
+        let mut waiting = vec![one];
+        while let Some(one) = waiting.pop() {
+            let Some(wish) = self.wishes.of(one) else { continue };
+            if wish.is_suspended {
+                return true;
+            }
+            for id in wish.ids.iter() {
+                let Some(object) = self.snapshot.holders().get(*id) else {
+                    if self.wishes.first(self.realm, *id).is_some_and(|first| first != one) {
+                        return true;
+                    }
+                    continue;
+                };
+                match self.manager_of(object) {
+                    _ if self.is_leaving(object) => {}
+                    Some(manager) if manager == one => {}
+                    Some(manager) if !self.wishes.asks(manager, *id) => {
+                        if known.insert(manager) {
+                            waiting.push(manager);
+                        }
+                    }
+                    _ => return true,
+                }
+            }
+        }
+        false
     }
 
     fn is_leaving(&self, object: &Identity) -> bool {

@@ -320,7 +320,8 @@ impl<V: Vendor> State<V> {
         }
         let claim = open_claim(object, fingerprint_key);
         let is_claimed = claim.is_some_and(|claim| claim.name == V::claim(spec, object.name()));
-        Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, ids })
+        let is_suspended = spec.suspend();
+        Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, is_suspended, ids })
     }
 }
 

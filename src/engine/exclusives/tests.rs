@@ -59,6 +59,7 @@ impl World {
                 age: (format!("{age:03}"), String::new()),
                 generation: 1,
                 is_claimed: false,
+                is_suspended: false,
                 ids: ids.into(),
             };
             world.wishes.set(&ObjectKey::new("ns", name), Some(wish));
@@ -181,6 +182,28 @@ async fn one_that_gives_up_everything_waits_for_one_that_can_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_what_one_has_who_is_held_up_by_a_conflict() {
+    let mut world = World::new(&[("keeper", Some("9"), "9"), ("b", Some("12"), "19"), ("c", None, "2")], &[]);
+    assert_eq!(world.settle(0), ["in sync", "taken", "taken"]);
+    assert_eq!(world.plan(2).1.taken, [("2".to_owned(), Holder::Connector(ObjectKey::new("ns", "b")))]);
+    let mut chain = World::new(
+        &[("keeper", Some("9"), "9"), ("b", Some("12"), "19"), ("c", Some("34"), "32"), ("d", None, "4")],
+        &[],
+    );
+    assert_eq!(chain.settle(0), ["in sync", "taken", "taken", "taken"], "nor for one behind it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_suspended_keeps_what_it_has_and_takes_nothing() {
+    let mut world = World::new(&[("s", Some("12"), "13"), ("b", None, "2"), ("c", None, "3")], &[]);
+    let s = ObjectKey::new("ns", "s");
+    let wish = Wish { is_suspended: true, ..world.wishes.of(&s).expect("its wish").clone() };
+    world.wishes.set(&s, Some(wish));
+    let plans: Vec<Plan> = (1..3).map(|index| world.plan(index).0).collect();
+    assert!(matches!(plans[..], [Plan::Blocked(Blocked::Taken), Plan::Create(_)]), "{plans:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_vendor_is_taking_away_is_waited_for_and_had_then() {
     let mut world = World::new(&[("a", Some("1"), "2")], &[("theirs", "2")]);
     let leaving = ToyThing { state: "leaving".into(), ..thing("theirs", "2") };
@@ -221,6 +244,7 @@ async fn who_stops_asking_wakes_the_others_that_ask() {
         age: ("000".into(), String::new()),
         generation: 1,
         is_claimed: false,
+        is_suspended: false,
         ids: parts(asked).iter().map(|part| ExclusiveId::of(part)).collect(),
     };
     let a = ObjectKey::new("ns", "a");
