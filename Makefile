@@ -7,8 +7,13 @@ CHART_CRDS := charts/connector-operator/files/crds
 # The stories wait more than they compute: more of them at once than there are cores.
 export RUST_TEST_THREADS ?= 6
 
+# Many worlds want a fast program; `make test` runs them one after the other, each on JOBS threads.
+SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test simulation
+# The settings of the simulation, as they were given.
+export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
+
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test bench crds manifests stale docs fmt lint deny ci
+.PHONY: help demo control-plane test simulate replay bench crds manifests stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -28,9 +33,16 @@ control-plane: ## Build the real control plane, Helm and the other tools that th
 	@tests/build-tools lua
 	@tests/build-tools apono-client
 
-test: control-plane ## Run all tests: laws, and stories on a real control plane
+test: control-plane ## Run all tests: laws, stories on a real control plane, 2,000 simulated worlds and every crash point
 	cargo test --locked
 	cargo test --locked --lib --no-default-features -- engine:: remote::
+	$(SIMULATION) -- --nocapture
+
+simulate: ## Simulate many worlds (SEEDS=100000 FIRST_SEED=1 JOBS=2): every promise is held against every step
+	$(SIMULATION) -- --nocapture whatever_happens
+
+replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH_AT=12 for a crash there)
+	$(SIMULATION) -- --nocapture --ignored replay
 
 bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale

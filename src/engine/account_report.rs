@@ -134,13 +134,7 @@ impl<V: Vendor> Pass<'_, V> {
         let held = self.held_for().map(timestamp_in);
         AccountStatus {
             observed_generation: Some(generation),
-            conditions: conditions(
-                &before.conditions,
-                verdict,
-                further,
-                generation,
-                crate::clock::now(),
-            ),
+            conditions: conditions(&before.conditions, verdict, further, generation, crate::clock::now()),
             last_snapshot: before.last_snapshot.clone(),
             // The moment is only written when it moved by more than a reading of two clocks can differ.
             rate_limit: held.map(|held_until| match &before.rate_limit {

@@ -11,32 +11,76 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub enum Act {
     /// Declares an object, or changes its spec to this one.
-    Apply { plural: &'static str, namespace: String, name: String, spec: Value },
+    Apply {
+        plural: &'static str,
+        namespace: String,
+        name: String,
+        spec: Value,
+    },
     /// Changes a part of an object: a JSON merge patch.
-    Patch { plural: &'static str, namespace: String, name: String, patch: Value },
-    Delete { plural: &'static str, namespace: String, name: String },
-    PutSecret { namespace: String, name: String, data: Value },
-    DeleteSecret { namespace: String, name: String },
+    Patch {
+        plural: &'static str,
+        namespace: String,
+        name: String,
+        patch: Value,
+    },
+    Delete {
+        plural: &'static str,
+        namespace: String,
+        name: String,
+    },
+    PutSecret {
+        namespace: String,
+        name: String,
+        data: Value,
+    },
+    DeleteSecret {
+        namespace: String,
+        name: String,
+    },
     /// Believes the list of the account that the operator did not believe.
-    AcceptSnapshot { vendor: Vendor },
+    AcceptSnapshot {
+        vendor: Vendor,
+    },
     /// A request to the emulator's controls: what somebody does in the vendor's web app.
-    AtVendor { method: &'static str, path: String, body: Value },
+    AtVendor {
+        method: &'static str,
+        path: String,
+        body: Value,
+    },
     /// Changes the how many-th connection of the Data Hub, or deletes it.
-    AtConnection { nth: usize, patch: Option<Value> },
+    AtConnection {
+        nth: usize,
+        patch: Option<Value>,
+    },
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Apply { plural, namespace, name, spec } => write!(formatter, "apply {plural} {namespace}/{name} {spec}"),
-            Self::Patch { plural, namespace, name, patch } => write!(formatter, "patch {plural} {namespace}/{name} {patch}"),
-            Self::Delete { plural, namespace, name } => write!(formatter, "delete {plural} {namespace}/{name}"),
-            Self::PutSecret { namespace, name, data } => write!(formatter, "put secret {namespace}/{name} {data}"),
+            Self::Apply { plural, namespace, name, spec } => {
+                write!(formatter, "apply {plural} {namespace}/{name} {spec}")
+            }
+            Self::Patch { plural, namespace, name, patch } => {
+                write!(formatter, "patch {plural} {namespace}/{name} {patch}")
+            }
+            Self::Delete { plural, namespace, name } => {
+                write!(formatter, "delete {plural} {namespace}/{name}")
+            }
+            Self::PutSecret { namespace, name, data } => {
+                write!(formatter, "put secret {namespace}/{name} {data}")
+            }
             Self::DeleteSecret { namespace, name } => write!(formatter, "delete secret {namespace}/{name}"),
             Self::AcceptSnapshot { vendor } => write!(formatter, "accept the list of {vendor:?}"),
-            Self::AtVendor { method, path, body } => write!(formatter, "at the vendor: {method} {path} {body}"),
-            Self::AtConnection { nth, patch: Some(patch) } => write!(formatter, "at the Data Hub: change connection {nth} {patch}"),
-            Self::AtConnection { nth, patch: None } => write!(formatter, "at the Data Hub: delete connection {nth}"),
+            Self::AtVendor { method, path, body } => {
+                write!(formatter, "at the vendor: {method} {path} {body}")
+            }
+            Self::AtConnection { nth, patch: Some(patch) } => {
+                write!(formatter, "at the Data Hub: change connection {nth} {patch}")
+            }
+            Self::AtConnection { nth, patch: None } => {
+                write!(formatter, "at the Data Hub: delete connection {nth}")
+            }
         }
     }
 }
@@ -48,7 +92,9 @@ const SECRETS: [&str; 3] = ["tls-0", "tls-1", "hub"];
 pub fn draw(dice: &mut Dice, rest: Duration) -> Vec<(Duration, Act)> {
     let end = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
     let mut acts = Vec::new();
-    let soon = |dice: &mut Dice| if dice.chance(0.8) { dice.milliseconds(0, 3000) } else { dice.milliseconds(0, end / 2) };
+    let soon = |dice: &mut Dice| {
+        if dice.chance(0.8) { dice.milliseconds(0, 3000) } else { dice.milliseconds(0, end / 2) }
+    };
     for vendor in Vendor::ALL {
         if dice.chance(0.25) {
             continue;
@@ -59,7 +105,12 @@ pub fn draw(dice: &mut Dice, rest: Duration) -> Vec<(Duration, Act)> {
         let spec = specs::account(vendor, dice);
         acts.push((
             soon(dice),
-            Act::Apply { plural: vendor.accounts(), namespace: namespace.clone(), name: "default".into(), spec },
+            Act::Apply {
+                plural: vendor.accounts(),
+                namespace: namespace.clone(),
+                name: "default".into(),
+                spec,
+            },
         ));
         if vendor == Vendor::Onomondo {
             for secret in SECRETS {
@@ -78,7 +129,8 @@ pub fn draw(dice: &mut Dice, rest: Duration) -> Vec<(Duration, Act)> {
 }
 
 fn put_secret(name: &str, dice: &mut Dice) -> Act {
-    let value = |dice: &mut Dice, what: &str| format!("{}-{what}-{}", super::canary::MARK, dice.between(0, 999));
+    let value =
+        |dice: &mut Dice, what: &str| format!("{}-{what}-{}", super::canary::MARK, dice.between(0, 999));
     let data = if name == "hub" {
         json!({ "connectionString": value(dice, "hub") })
     } else {
@@ -103,7 +155,8 @@ fn apply(vendor: Vendor, number: u64, dice: &mut Dice) -> Act {
 /// One thing that somebody does with a vendor's objects, or some that belong together.
 fn something(vendor: Vendor, dice: &mut Dice) -> Vec<Act> {
     let number = dice.between(0, 4);
-    let (plural, namespace, name) = (vendor.connectors(), specs::namespace(vendor).to_owned(), object_name(number));
+    let (plural, namespace, name) =
+        (vendor.connectors(), specs::namespace(vendor).to_owned(), object_name(number));
     let patch = |patch: Value| Act::Patch { plural, namespace: namespace.clone(), name: name.clone(), patch };
     let account = |patch: Value| Act::Patch {
         plural: vendor.accounts(),
@@ -119,7 +172,9 @@ fn something(vendor: Vendor, dice: &mut Dice) -> Vec<Act> {
             return vec![Act::Delete { plural, namespace, name }, again];
         }
         9 => patch(json!({ "spec": { "suspend": dice.chance(0.4) } })),
-        10 => patch(json!({ "spec": { "managementPolicy": *dice.one_of(&["Manage", "Manage", "Observe", "Plan"]) } })),
+        10 => patch(
+            json!({ "spec": { "managementPolicy": *dice.one_of(&["Manage", "Manage", "Observe", "Plan"]) } }),
+        ),
         11 => {
             let at = dice.between(0, 99).to_string();
             patch(json!({ "metadata": { "annotations": { "connector-operator.io/reconcile-at": at } } }))
@@ -166,7 +221,8 @@ fn at_vendor(vendor: Vendor, number: u64, dice: &mut Dice) -> Act {
             }
         }
         Vendor::Apono => {
-            let (agent, id) = (format!("/_emulator/apono/agents/agent-{number}"), specs::connector_id(number % 4));
+            let (agent, id) =
+                (format!("/_emulator/apono/agents/agent-{number}"), specs::connector_id(number % 4));
             match dice.between(0, 5) {
                 0..=1 => act("PUT", agent, json!({ "connector_id": id })),
                 2 => act("POST", format!("{agent}/disconnect"), Value::Null),

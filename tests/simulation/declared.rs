@@ -27,6 +27,11 @@ impl Declared {
         self.object["metadata"]["uid"].as_str().unwrap_or_default()
     }
 
+    /// Which version it is: a later one has a larger number.
+    pub fn revision(&self) -> u64 {
+        self.object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     fn spec(&self, field: &str) -> &str {
         self.object["spec"][field].as_str().unwrap_or_default()
     }
@@ -127,8 +132,12 @@ impl Declared {
 
     /// `True/Succeeded` and the like, for a report.
     pub fn said(&self) -> String {
-        let one = |kind: &str| self.condition(kind).map(|(status, reason, message)| format!("{kind}={status}/{reason} ({message})"));
-        let said: Vec<String> = ["Ready", "Reconciling", "Stalled", "Suspended"].iter().filter_map(|kind| one(kind)).collect();
+        let one = |kind: &str| {
+            self.condition(kind)
+                .map(|(status, reason, message)| format!("{kind}={status}/{reason} ({message})"))
+        };
+        let said: Vec<String> =
+            ["Ready", "Reconciling", "Stalled", "Suspended"].iter().filter_map(|kind| one(kind)).collect();
         if said.is_empty() { "it says nothing".to_owned() } else { said.join(", ") }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! What has left goes on by itself: a request takes effect although its sender has died, given up, or been told that it failed.
 
-use super::kubernetes::{Request, WatchEvent};
-use super::kubernetes::{Reply, Watch};
-use super::line::Line;
 use super::declared::Declared;
+use super::kubernetes::{Reply, Watch};
+use super::kubernetes::{Request, WatchEvent};
+use super::line::Line;
 use super::remote::{Vendor, all};
 use super::weather::{Fate, Lacking, Trouble};
 use super::world::{Boundary, World, name};
@@ -103,7 +103,15 @@ async fn arrive_at_kubernetes(
             let code = answer.code;
             let state = &mut *world.state();
             state.trace.add(now, || format!("{}  {what}: {code}", name(line.process)));
-            state.referee.kubernetes(now, &line, &request, before.as_deref(), answer, &emulator, &mut state.tally);
+            state.referee.kubernetes(
+                now,
+                &line,
+                &request,
+                before.as_deref(),
+                answer,
+                &emulator,
+                &mut state.tally,
+            );
         }
         reply = Some(came);
     }
@@ -198,7 +206,9 @@ async fn cut_off(world: &World, replica: usize) {
         if !world.state().weather.reaches_api_server(now, replica) {
             return;
         }
-        let Some(next) = world.state().weather.next_outage(now, replica) else { return std::future::pending().await };
+        let Some(next) = world.state().weather.next_outage(now, replica) else {
+            return std::future::pending().await;
+        };
         sleep_until(world.began + next).await;
     }
 }
@@ -235,9 +245,11 @@ fn lacking(world: &World, request: &http::Request<Bytes>) -> Option<Lacking> {
     const SEEN: usize = 3;
     let vendor = Vendor::of_path(request.uri().path()).filter(|_| request.method() == http::Method::GET)?;
     let there = all(&world.emulator.state());
-    let has = |identity: &str| there.iter().any(|remote| remote.vendor == vendor && remote.identity == identity);
+    let has =
+        |identity: &str| there.iter().any(|remote| remote.vendor == vendor && remote.identity == identity);
     let store = world.api.store();
-    let declared = store.ever(vendor.connectors()).filter_map(|key| Declared::new(key, store.get(key)?.clone()));
+    let declared =
+        store.ever(vendor.connectors()).filter_map(|key| Declared::new(key, store.get(key)?.clone()));
     let recorded = declared.filter(|one| !one.is_deleted() && one.recorded().is_some_and(has)).count();
     Some(if recorded >= SEEN { Lacking::Seen } else { Lacking::Unseen })
 }
@@ -308,17 +320,13 @@ fn spoil(world: &World, trouble: Trouble, after_applying: bool) -> (bool, Option
         }
         Trouble::VendorErrors => Action::Refused { code, after_applying },
         Trouble::VendorHtml => Action::Html { code, after_applying },
-        Trouble::VendorHalfBody => {
-            Action::HalfBody { then: *dice.one_of(&[AfterHalf::Cut, AfterHalf::End]) }
-        }
+        Trouble::VendorHalfBody => Action::HalfBody { then: *dice.one_of(&[AfterHalf::Cut, AfterHalf::End]) },
         Trouble::VendorUnauthorized => Action::Refused { code: 401, after_applying: false },
         Trouble::VendorListsLag => {
             // Less than the consistency allowance, which is what the operator assumes of a vendor.
             Action::StaleList { milliseconds: Some(dice.between(500, 25_000)), writes: None }
         }
-        Trouble::VendorListsShrink => {
-            Action::ShrinkList { keep: Some(0), without: Vec::new() }
-        }
+        Trouble::VendorListsShrink => Action::ShrinkList { keep: Some(0), without: Vec::new() },
         other => unreachable!("{other:?} is no trouble with a vendor"),
     };
     (false, Some(action))

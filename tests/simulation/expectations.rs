@@ -20,13 +20,17 @@ pub fn unmet(one: &Declared, others: &[Declared], remotes: &[Remote], world: &Wo
 fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World) -> Option<String> {
     if let Some(excuse) = account_is_unusable(one.vendor, world) {
         let ready = one.condition("Ready").is_some_and(|(status, ..)| status == "True");
-        return (ready && !one.is_suspended() && excuse == "gone").then(|| "it is Ready, and its account is gone".to_owned());
+        return (ready && !one.is_suspended() && excuse == "gone")
+            .then(|| "it is Ready, and its account is gone".to_owned());
     }
     if one.is_deleted() {
         return judge_delete(one);
     }
     if one.is_suspended() {
-        return one.condition("Suspended").is_none().then(|| "it is suspended, and does not say so".to_owned());
+        return one
+            .condition("Suspended")
+            .is_none()
+            .then(|| "it is suspended, and does not say so".to_owned());
     }
     let Some((ready, reason, _)) = one.condition("Ready") else { return Some("it says nothing".to_owned()) };
     let generation = &one.object["metadata"]["generation"];
@@ -36,18 +40,28 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
     let theirs = remotes.iter().filter(|remote| one.recorded() == Some(remote.identity.as_str()));
     let its_own = theirs.clone().find(|remote| remote.vendor == one.vendor && !remote.is_leaving());
     if ready == "True" && reason == "Succeeded" && one.management_policy() == "Manage" {
-        let Some(remote) = its_own else { return Some("it is Ready, and the vendor has nothing of it".to_owned()) };
-        return differences(one, remote, world).map(|field| format!("it is Ready, and differs at the vendor in {field}"));
+        let Some(remote) = its_own else {
+            return Some("it is Ready, and the vendor has nothing of it".to_owned());
+        };
+        return differences(one, remote, world)
+            .map(|field| format!("it is Ready, and differs at the vendor in {field}"));
     }
     if ready == "True" {
         return None;
     }
     let is_explained = match reason {
         "Conflict" => has_rival(one, others, remotes),
+        // It waits for one of several that would each have to give up everything first.
+        "Progressing" => others.iter().any(|other| {
+            let is_stuck = other.condition("Stalled").is_some_and(|(_, reason, _)| reason == "Conflict");
+            is_stuck && one.condition("Ready").is_some_and(|(.., message)| message.contains(&other.key.2))
+        }),
         "SecretNotFound" => secrets_missing(one, world),
         "WaitingForAgent" => !remotes.iter().any(|remote| one.wanted() == Some(remote.identity.as_str())),
         "ChangesPlanned" => one.management_policy() == "Plan",
         "RemoteNotFound" => one.management_policy() == "Observe",
+        // Somebody changed the same thing again and again.
+        "NotConverging" => world.state().by_hand >= 3,
         // What was there before cannot be compared; it says what to do.
         "WouldClearSecret" => true,
         _ => false,
@@ -63,11 +77,19 @@ fn account_is_unusable(vendor: Vendor, world: &World) -> Option<&'static str> {
     if account["spec"]["suspend"] == true {
         return Some("suspended");
     }
-    let shrank = account["status"]["conditions"].as_array().into_iter().flatten().any(|condition| condition["reason"] == "SnapshotShrank");
+    let shrank = account["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["reason"] == "SnapshotShrank");
     if shrank {
         return Some("shrank");
     }
-    let secret: Key = (&Resource::named("secrets").plural, namespace.to_owned(), specs::credential_secret(vendor).to_owned());
+    let secret: Key = (
+        &Resource::named("secrets").plural,
+        namespace.to_owned(),
+        specs::credential_secret(vendor).to_owned(),
+    );
     world.api.object(&secret).is_none().then_some("without its Secret")
 }
 
@@ -122,7 +144,8 @@ fn secret_references(one: &Declared) -> BTreeMap<&'static str, (String, String)>
 }
 
 fn secret_value(world: &World, name: &str, key: &str) -> Option<Vec<u8>> {
-    let secret: Key = (&Resource::named("secrets").plural, specs::namespace(Vendor::Onomondo).to_owned(), name.to_owned());
+    let secret: Key =
+        (&Resource::named("secrets").plural, specs::namespace(Vendor::Onomondo).to_owned(), name.to_owned());
     let object = world.api.object(&secret)?;
     base64::engine::general_purpose::STANDARD.decode(object["data"][key].as_str()?).ok()
 }
@@ -139,7 +162,11 @@ fn differences(one: &Declared, remote: &Remote, world: &World) -> Option<String>
             let wanted = json!(one.wanted());
             differs("name", &wanted, &body["name"])
                 .or_else(|| differs("type", &spec["type"], &body["type"]))
-                .or_else(|| options(spec).into_iter().find_map(|(name, value)| differs(name, &value, &body["options"][name])))
+                .or_else(|| {
+                    options(spec)
+                        .into_iter()
+                        .find_map(|(name, value)| differs(name, &value, &body["options"][name]))
+                })
                 .or_else(|| optional_list("passthrough", spec, body))
                 .or_else(|| optional_list("tags", spec, body))
                 .or_else(|| secrets(one, body, world))
@@ -174,7 +201,12 @@ fn options(spec: &Value) -> Vec<(&'static str, Value)> {
         Some("https") => of("https", &[("host", "host"), ("shouldReturnBody", "shouldReturnBody")]),
         Some("aws_iot_core") => of(
             "awsIotCore",
-            &[("region", "region"), ("role", "role"), ("publishTopic", "publishTopic"), ("defaultPort", "defaultPort")],
+            &[
+                ("region", "region"),
+                ("role", "role"),
+                ("publishTopic", "publishTopic"),
+                ("defaultPort", "defaultPort"),
+            ],
         ),
         _ => Vec::new(),
     }
@@ -195,7 +227,8 @@ fn secrets(one: &Declared, body: &Value, world: &World) -> Option<String> {
         let digest = ring::digest::digest(&ring::digest::SHA256, &value);
         let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let there = &body["meta"][field];
-        let same = there["is_set"] == true && there["sha256"].as_str().is_none_or(|there| there.ends_with(&digest));
+        let same =
+            there["is_set"] == true && there["sha256"].as_str().is_none_or(|there| there.ends_with(&digest));
         (!same).then(|| format!("the secret {field}: {there} is not that of a {} in {name}", canary::MARK))
     })
 }

@@ -76,7 +76,14 @@ impl Telling {
     }
 
     /// Sends a request; the answer as it came.
-    async fn send(&mut self, method: &str, path: &str, content_type: &str, accept: &str, body: &Value) -> Value {
+    async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        accept: &str,
+        body: &Value,
+    ) -> Value {
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = http::Request::builder()
             .method(method)
@@ -89,7 +96,10 @@ impl Telling {
         let mut shown = answer.clone();
         self.level(&mut shown);
         let step = self.told.len();
-        self.told.push((format!("{step}: {method} {path} {content_type}"), json!({ "code": code, "body": shown })));
+        self.told.push((
+            format!("{step}: {method} {path} {content_type}"),
+            json!({ "code": code, "body": shown }),
+        ));
         answer
     }
 
@@ -107,7 +117,9 @@ impl Telling {
             Value::Object(members) => {
                 members.remove("managedFields");
                 for (name, member) in members.iter_mut() {
-                    if let (true, Some(text)) = (["uid", "resourceVersion", "continue"].contains(&name.as_str()), member.as_str()) {
+                    if let (true, Some(text)) =
+                        (["uid", "resourceVersion", "continue"].contains(&name.as_str()), member.as_str())
+                    {
                         let next = format!("<{name} {}>", self.names.len());
                         let known = self.names.entry(text.to_owned()).or_insert(next).clone();
                         *member = known.into();
@@ -246,27 +258,30 @@ async fn lists_and_watches(telling: &mut Telling) {
     let next = second["metadata"]["continue"].as_str().expect("another page").to_owned();
     telling.get(&format!("{CONNECTORS}?limit=2&continue={next}")).await;
     telling.get(CONNECTORS).await;
-    telling.send("PATCH", &format!("{CONNECTORS}/plant-a"), MERGE, JSON, &json!({ "spec": { "suspend": true } })).await;
+    telling
+        .send("PATCH", &format!("{CONNECTORS}/plant-a"), MERGE, JSON, &json!({ "spec": { "suspend": true } }))
+        .await;
     let watch = format!("{CONNECTORS}?watch=true&resourceVersion={since}&timeoutSeconds=2");
     telling.get(&watch).await;
     telling.send("GET", &watch, JSON, ONLY_METADATA, &Value::Null).await;
 }
 
 async fn secrets_and_leases(telling: &mut Telling) {
-    let secret = |name: &str, kind: &str| {
-        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "type": kind, "data": { "key": "djE=" } })
-    };
+    let secret = |name: &str, kind: &str| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "type": kind, "data": { "key": "djE=" } });
     telling.create(SECRETS, &secret("one", "Opaque")).await;
     telling.create(SECRETS, &secret("release", "helm.sh/release.v1")).await;
     telling.get(&format!("{SECRETS}/one")).await;
     telling.get(&format!("{SECRETS}/none")).await;
     let selector = "fieldSelector=type%21%3Dhelm.sh%2Frelease.v1";
-    let list = telling
-        .send("GET", &format!("{SECRETS}?{selector}"), JSON, ONLY_METADATA_LIST, &Value::Null)
-        .await;
+    let list =
+        telling.send("GET", &format!("{SECRETS}?{selector}"), JSON, ONLY_METADATA_LIST, &Value::Null).await;
     let since = list["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
-    telling.send("PATCH", &format!("{SECRETS}/one"), MERGE, JSON, &json!({ "data": { "key": "djI=" } })).await;
-    telling.send("PATCH", &format!("{SECRETS}/release"), MERGE, JSON, &json!({ "data": { "key": "djI=" } })).await;
+    telling
+        .send("PATCH", &format!("{SECRETS}/one"), MERGE, JSON, &json!({ "data": { "key": "djI=" } }))
+        .await;
+    telling
+        .send("PATCH", &format!("{SECRETS}/release"), MERGE, JSON, &json!({ "data": { "key": "djI=" } }))
+        .await;
     telling.send("DELETE", &format!("{SECRETS}/one"), JSON, JSON, &Value::Null).await;
     let watch = format!("{SECRETS}?watch=true&resourceVersion={since}&timeoutSeconds=2&{selector}");
     telling.send("GET", &watch, JSON, ONLY_METADATA, &Value::Null).await;

@@ -38,10 +38,51 @@ use scenario::Scenario;
 /// Any number of worlds: `SEEDS` of them from `FIRST_SEED` on.
 #[test]
 fn whatever_happens_every_promise_is_kept() {
-    let (first, many) = (setting("FIRST_SEED", 1), setting("SEEDS", 200));
+    let (first, many) = (setting("FIRST_SEED", 1), setting("SEEDS", 2000));
     let sum = make("worlds", first, many, |seed| Run { scenario: Scenario::of(seed), how: How::default() });
     println!("{}", sum.tally.table());
     assert_whole(&sum);
+}
+
+/// At every boundary of some worlds in fair weather: before each request leaves, and after each has taken effect.
+#[test]
+fn wherever_the_process_dies_every_promise_is_kept() {
+    let (first, many) = (setting("FIRST_SEED", 1), setting("CRASHED_SEEDS", 6));
+    let mut points = Vec::new();
+    for seed in first..first + many {
+        let scenario = Scenario::of(seed).in_fair_weather();
+        let boundaries = run(&scenario, How::default()).boundaries;
+        points.extend((1..=boundaries).map(|at| (scenario.clone(), at)));
+    }
+    let total = u64::try_from(points.len()).expect("a number");
+    let sum = make("crash points", 0, total, |point| {
+        let (scenario, at) = points[usize::try_from(point).expect("a number")].clone();
+        Run { scenario, how: How { crash_at: Some(at), tell: false } }
+    });
+    println!("the process died at each of {total} boundaries of {many} worlds");
+    assert_whole(&sum);
+}
+
+/// A failing seed can be told again only if one seed has one history, in this process and in any other.
+#[test]
+fn one_seed_has_one_history() {
+    const IN_ANOTHER_PROCESS: &str = "SIMULATION_PRINTS_HISTORIES";
+    let many = setting("COMPARED_SEEDS", 50);
+    let histories: Vec<String> =
+        (1..=many).map(|seed| format!("{:016x}", run(&Scenario::of(seed), How::default()).hash)).collect();
+    let here = histories.join(" ");
+    if std::env::var_os(IN_ANOTHER_PROCESS).is_some() {
+        println!("histories: {here}");
+        return;
+    }
+    let other = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "one_seed_has_one_history", "--nocapture"])
+        .env(IN_ANOTHER_PROCESS, "yes")
+        .output()
+        .expect("another process");
+    let other = String::from_utf8_lossy(&other.stdout).into_owned();
+    let there = other.lines().find_map(|line| line.split_once("histories: ")).expect("its histories").1;
+    assert_eq!(here, there, "the histories of {many} seeds");
 }
 
 /// Tells one world: `SEED=7 CRASH_AT=12 make replay`.

@@ -56,7 +56,10 @@ pub fn make(what: &str, first: u64, many: u64, run_of: impl Fn(u64) -> Run + Syn
                     if told.elapsed() > Duration::from_secs(10) {
                         *told = Instant::now();
                         let (done, broken) = (number + 1 - first, sum.broken.len());
-                        println!("{what}: {done} of {many} in {:.0} s, {broken} broken", began.elapsed().as_secs_f64());
+                        println!(
+                            "{what}: {done} of {many} in {:.0} s, {broken} broken",
+                            began.elapsed().as_secs_f64()
+                        );
                     }
                 }
             });
@@ -70,7 +73,10 @@ pub fn assert_whole(sum: &Sum) {
     let Some((one, report)) = sum.broken.first() else { return };
     let promise = report.violations[0].promise;
     for (one, report) in &sum.broken {
-        println!("BROKEN seed {} crash_at {:?}: {}", one.scenario.seed, one.how.crash_at, report.violations[0]);
+        println!(
+            "BROKEN seed {} crash_at {:?}: {}",
+            one.scenario.seed, one.how.crash_at, report.violations[0]
+        );
     }
     println!("looking for the shortest history that breaks the first of them");
     let mut text = String::new();

@@ -31,7 +31,9 @@ pub async fn carry_out(world: &World, act: &Act) {
         Act::AcceptSnapshot { vendor } => accept_snapshot(world, *vendor),
         Act::AtVendor { method, path, body } => {
             // Nobody makes what is there already.
-            let taken = *method == "PUT" && path.contains("/onomondo/connectors/") && at_vendor(world, "GET", path, &Value::Null).await < 300;
+            let taken = *method == "PUT"
+                && path.contains("/onomondo/connectors/")
+                && at_vendor(world, "GET", path, &Value::Null).await < 300;
             if !taken {
                 at_vendor(world, method, path, body).await;
             }
@@ -50,11 +52,22 @@ pub async fn carry_out(world: &World, act: &Act) {
 }
 
 /// A request that a person sends to the API server.
-pub fn kubectl(world: &World, method: Method, plural: &str, namespace: &str, name: &str, body: Value) -> Answer {
+pub fn kubectl(
+    world: &World,
+    method: Method,
+    plural: &str,
+    namespace: &str,
+    name: &str,
+    body: Value,
+) -> Answer {
     let resource = Resource::named(plural);
     let is_new = method == Method::POST;
     let request = Request {
-        content_type: if method == Method::PATCH { "application/merge-patch+json".into() } else { "application/json".into() },
+        content_type: if method == Method::PATCH {
+            "application/merge-patch+json".into()
+        } else {
+            "application/json".into()
+        },
         method,
         resource,
         namespace: resource.namespaced.then(|| namespace.to_owned()),
@@ -73,7 +86,14 @@ pub fn kubectl(world: &World, method: Method, plural: &str, namespace: &str, nam
 fn apply(world: &World, plural: &str, namespace: &str, name: &str, spec: &Value) {
     let key: Key = (Resource::named(plural).plural.as_str(), namespace.to_owned(), name.to_owned());
     let Some(live) = world.api.object(&key) else {
-        kubectl(world, Method::POST, plural, namespace, name, json!({ "metadata": { "name": name }, "spec": spec }));
+        kubectl(
+            world,
+            Method::POST,
+            plural,
+            namespace,
+            name,
+            json!({ "metadata": { "name": name }, "spec": spec }),
+        );
         return;
     };
     let mut object = (*live).clone();
@@ -110,7 +130,8 @@ fn accept_snapshot(world: &World, vendor: Vendor) {
         Some(rest.trim_matches('"').chars().take_while(char::is_ascii_alphanumeric).collect::<String>())
     });
     if let Some(hash) = hash {
-        let patch = json!({ "metadata": { "annotations": { "connector-operator.io/accept-snapshot": hash } } });
+        let patch =
+            json!({ "metadata": { "annotations": { "connector-operator.io/accept-snapshot": hash } } });
         kubectl(world, Method::PATCH, vendor.accounts(), namespace, "default", patch);
     }
 }
@@ -125,6 +146,7 @@ pub async fn at_vendor(world: &World, method: &str, path: &str, body: &Value) ->
     let status = answer.status().as_u16();
     let _ = answer.into_body().collect().await;
     let state = &mut *world.state();
+    state.by_hand += 1;
     for remote in all(&world.emulator.state()) {
         if before.iter().all(|old| old.id != remote.id) {
             state.referee.person_made(&remote.id);

@@ -84,7 +84,14 @@ async fn furnish(world: &World) {
     let namespaces = super::remote::Vendor::ALL.map(specs::namespace);
     for namespace in namespaces.into_iter().chain([NAMESPACE]) {
         let body = json!({ "metadata": { "name": namespace } });
-        people::kubectl(world, http::Method::POST, &Resource::named("namespaces").plural, "", namespace, body);
+        people::kubectl(
+            world,
+            http::Method::POST,
+            &Resource::named("namespaces").plural,
+            "",
+            namespace,
+            body,
+        );
     }
     let token_endpoint = "https://uswe.datahub.connect.aveva.com/identity/connect/token";
     let discovery = json!({ "token_endpoint": token_endpoint });
@@ -121,7 +128,10 @@ fn operator_clock(world: &Arc<World>) -> impl Fn() -> Timestamp + 'static {
     move || {
         let elapsed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
         let ahead = world.clock_ahead();
-        start.saturating_add(elapsed).and_then(|now| now.saturating_add(SignedDuration::from_millis(ahead))).unwrap_or(start)
+        start
+            .saturating_add(elapsed)
+            .and_then(|now| now.saturating_add(SignedDuration::from_millis(ahead)))
+            .unwrap_or(start)
     }
 }
 

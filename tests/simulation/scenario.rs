@@ -60,7 +60,8 @@ impl Scenario {
         }
         for Episode { trouble, from, until, rate, replica } in &self.weather {
             let (from, until) = (from.as_secs_f64(), until.as_secs_f64());
-            let _ = writeln!(text, "  {from:>8.3}s  to {until:.3}s: {trouble:?}, rate {rate}, replica {replica}");
+            let _ =
+                writeln!(text, "  {from:>8.3}s  to {until:.3}s: {trouble:?}, rate {rate}, replica {replica}");
         }
         text
     }

@@ -120,7 +120,11 @@ fn onomondo(dice: &mut Dice) -> Value {
         spec["name"] = remote_name(dice).into();
     }
     if dice.chance(0.3) {
-        let rules = [json!([]), json!([{ "protocol": "udp", "ip": "1.1.1.1", "port": 53 }]), json!([{ "protocol": "icmp" }])];
+        let rules = [
+            json!([]),
+            json!([{ "protocol": "udp", "ip": "1.1.1.1", "port": 53 }]),
+            json!([{ "protocol": "icmp" }]),
+        ];
         spec["passthrough"] = dice.one_of(&rules).clone();
     }
     if dice.chance(0.3) {

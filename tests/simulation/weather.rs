@@ -162,7 +162,13 @@ impl Weather {
     }
 
     /// What becomes of a call to a vendor. A list that `lacks` enough for the operator to see it can lack everything.
-    pub fn of_vendor(&mut self, now: Duration, replica: usize, list: Option<Lacking>, tally: &mut Tally) -> Fate {
+    pub fn of_vendor(
+        &mut self,
+        now: Duration,
+        replica: usize,
+        list: Option<Lacking>,
+        tally: &mut Tally,
+    ) -> Fate {
         let is_list = list.is_some();
         const OF_ANY: [Trouble; 8] = [
             Trouble::VendorTimeouts,
@@ -181,7 +187,8 @@ impl Weather {
         if wrong.is_none() && list == Some(Lacking::Seen) {
             wrong = self.wrong(&[Trouble::VendorListsShrink], now, replica);
         }
-        let mut fate = Fate { out: self.dice.milliseconds(5, 40), back: self.dice.milliseconds(5, 40), wrong };
+        let mut fate =
+            Fate { out: self.dice.milliseconds(5, 40), back: self.dice.milliseconds(5, 40), wrong };
         if !is_list && fate.wrong.is_none() && self.meets(Trouble::VendorLate, now, replica) {
             tally.met(Trouble::VendorLate);
             // Not later than what the promise of one remote object assumes of the vendor (semantics, 2).

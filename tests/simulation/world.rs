@@ -40,6 +40,8 @@ pub struct State {
     pub tally: Tally,
     pub trace: Trace,
     pub referee: Referee,
+    /// How often somebody changed something at a vendor.
+    pub by_hand: usize,
     /// How many boundaries were passed, and at which the process dies.
     pub boundaries: u64,
     pub crash_at: Option<u64>,
@@ -69,6 +71,7 @@ impl World {
                 tally: Tally::default(),
                 trace: Trace::new(tell),
                 referee: Referee::new(),
+                by_hand: 0,
                 boundaries: 0,
                 crash_at,
                 lines: vec![None; scenario.replicas],

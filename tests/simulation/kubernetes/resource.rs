@@ -21,9 +21,10 @@ impl Resource {
     pub fn all() -> &'static [Resource] {
         static ALL: OnceLock<Vec<Resource>> = OnceLock::new();
         ALL.get_or_init(|| {
-            let own = definitions().expect("definitions").into_iter().map(|definition| {
-                custom(&serde_json::to_value(&definition.document).expect("a definition"))
-            });
+            let own = definitions()
+                .expect("definitions")
+                .into_iter()
+                .map(|definition| custom(&serde_json::to_value(&definition.document).expect("a definition")));
             own.chain([
                 builtin("", "v1", "secrets", "Secret", true),
                 builtin("", "v1", "namespaces", "Namespace", false),

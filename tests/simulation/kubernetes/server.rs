@@ -95,9 +95,7 @@ impl ApiServer {
         let answer = match (request.method.as_str(), request.part) {
             ("POST", Part::Main) => rules::create(&mut store, &key, request.body.clone(), &now),
             ("PUT", Part::Main) => rules::replace(&mut store, &key, request.body.clone()),
-            ("DELETE", Part::Main) => {
-                rules::delete(&mut store, &key, &request.body["preconditions"], &now)
-            }
+            ("DELETE", Part::Main) => rules::delete(&mut store, &key, &request.body["preconditions"], &now),
             ("PATCH", part) if request.content_type.starts_with("application/merge-patch") => {
                 rules::merge_patch(&mut store, &key, part, &request.body)
             }
@@ -129,7 +127,9 @@ impl ApiServer {
             metadata["remainingItemCount"] = page.left.len().into();
             metadata["continue"] = self.keep(page).into();
         }
-        Ok(Answer::ok(json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items })))
+        Ok(Answer::ok(
+            json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items }),
+        ))
     }
 
     fn all(&self, request: &Request) -> Page {

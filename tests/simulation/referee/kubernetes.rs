@@ -76,13 +76,18 @@ impl Referee {
         tally.tests(ONLY);
         let metadata = &request.body["metadata"];
         let members = |value: &Value, allowed: &[&str]| {
-            value.as_object().is_some_and(|members| members.keys().all(|name| allowed.contains(&name.as_str())))
+            value
+                .as_object()
+                .is_some_and(|members| members.keys().all(|name| allowed.contains(&name.as_str())))
         };
         let fits = match request.part {
             Part::Status => members(&request.body, &["apiVersion", "kind", "metadata", "status"]),
             Part::Main => {
                 members(&request.body, &["metadata"])
-                    && members(metadata, &["name", "namespace", "uid", "resourceVersion", "finalizers", "annotations"])
+                    && members(
+                        metadata,
+                        &["name", "namespace", "uid", "resourceVersion", "finalizers", "annotations"],
+                    )
                     && (metadata["annotations"].is_null() || members(&metadata["annotations"], &[CLAIM]))
             }
         };
@@ -109,7 +114,8 @@ impl Referee {
         };
         let (ready, reconciling, stalled) = (is("Ready"), is("Reconciling"), is("Stalled"));
         let both = reconciling.is_some() && stalled.is_some();
-        let untrue = [&reconciling, &stalled].into_iter().flatten().any(|condition| condition["status"] != "True");
+        let untrue =
+            [&reconciling, &stalled].into_iter().flatten().any(|condition| condition["status"] != "True");
         let ahead = status["observedGeneration"].as_i64().is_some_and(|observed| observed > generation);
         if both || untrue || ahead || status["observedGeneration"].is_null() {
             self.breaks(now, COHERENT, format!("{what}: {status}"));
@@ -124,7 +130,8 @@ impl Referee {
             return;
         }
         tally.tests(TRUE);
-        let identity = if vendor == Vendor::Onomondo { &status["remote"]["name"] } else { &status["remote"]["id"] };
+        let identity =
+            if vendor == Vendor::Onomondo { &status["remote"]["name"] } else { &status["remote"]["id"] };
         let identity = identity.as_str().unwrap_or_default();
         let seen = self.seen.get(&(vendor, identity.to_owned()));
         if seen.is_none_or(|seen| *seen + LONGEST_TRUST < now) {
@@ -148,10 +155,12 @@ impl Referee {
         }
         tally.tests(PROMISE);
         let made_for_it = |remote: &&Remote| {
-            self.makers.get(&remote.id) == Some(&Maker::Operator(declared.uid().to_owned())) && !remote.is_leaving()
+            self.makers.get(&remote.id) == Some(&Maker::Operator(declared.uid().to_owned()))
+                && !remote.is_leaving()
         };
         if let Some(left) = remotes.iter().find(made_for_it) {
-            let what = format!("{} lost its finalizer, and the vendor still has {}", declared.key.2, left.identity);
+            let what =
+                format!("{} lost its finalizer, and the vendor still has {}", declared.key.2, left.identity);
             self.breaks(now, PROMISE, what);
         }
     }

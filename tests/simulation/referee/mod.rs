@@ -10,7 +10,7 @@ use super::declared::Declared;
 use super::kubernetes::{Answer, ApiServer, Key, Request};
 use super::line::{Line, Process};
 use super::remote::Vendor;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Referee {
     seen: BTreeMap<(Vendor, String), Duration>,
     calls: BTreeMap<(Process, String), VecDeque<Duration>>,
     held: BTreeMap<(Process, String), Duration>,
+    /// The names of creates that made nothing.
+    doubted: BTreeSet<String>,
     leader: Option<Process>,
     elects: bool,
     /// Requests that change something: at the vendors, and in Kubernetes beside the leases.
