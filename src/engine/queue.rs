@@ -190,6 +190,11 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         lane.held_until = Some(lane.held_until.map_or(until, |held| held.max(until)));
     }
 
+    /// Until when no key of the lane may run; it may be over.
+    pub fn held_until(&self, lane: &L) -> Option<Instant> {
+        self.lanes.get(lane)?.held_until
+    }
+
     /// When the next key may run; `None` where only a wake or a finished key can change that.
     pub fn next_due(&self) -> Option<Instant> {
         self.lanes.values().filter_map(|lane| lane.head(self.at_most_in_lane)).map(|(at, _)| at).min()

@@ -7,6 +7,7 @@ use super::accounts;
 use super::cache::{Cached, Told};
 use super::context::Context;
 use super::feeds::{Fed, feeds};
+use super::held;
 use super::object::ObjectKey;
 use super::outcome::Outcome;
 use super::queue::{Cause, Next, Queue};
@@ -36,6 +37,8 @@ pub enum Key {
     Account(ObjectKey),
     /// A connector.
     Connector(ObjectKey),
+    /// A connector that has to be told that its account is held.
+    Held(ObjectKey),
 }
 
 /// A pass may take as long as a few calls, each of which has its own deadline.
@@ -57,7 +60,7 @@ pub struct Signs {
 /// The controller of one vendor.
 pub struct Controller<V: Vendor> {
     pub(super) context: Arc<Context<V>>,
-    queue: Queue<Key, Lane>,
+    pub(super) queue: Queue<Key, Lane>,
     feeds: SelectAll<BoxStream<'static, Fed<V>>>,
     lists: mpsc::Receiver<(String, ReflectorEvent)>,
     running: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -180,6 +183,7 @@ impl<V: Vendor> Controller<V> {
             self.queue.hold(&lane, until);
             // The account's status says that it is held, and until when.
             if let Some(account) = lane {
+                self.tell_all_held(&account);
                 self.wake(&Key::Account(account), Cause::Dependency);
             }
         }
@@ -223,7 +227,7 @@ impl<V: Vendor> Controller<V> {
 
     fn lane(&self, key: &Key) -> Lane {
         match key {
-            Key::Account(_) => None,
+            Key::Account(_) | Key::Held(_) => None,
             Key::Connector(key) => self.context.state().account_of(key).cloned(),
         }
     }
@@ -231,7 +235,7 @@ impl<V: Vendor> Controller<V> {
     fn forget_if_gone(&mut self, key: &Key) {
         let gone = match key {
             Key::Account(key) => self.context.state().accounts.get(key).is_none(),
-            Key::Connector(key) => self.context.state().connectors.get(key).is_none(),
+            Key::Connector(key) | Key::Held(key) => self.context.state().connectors.get(key).is_none(),
         };
         if gone {
             self.queue.forget(key);
@@ -271,6 +275,7 @@ impl<V: Vendor> Controller<V> {
         self.wake_connectors(others, Cause::Dependency);
         match told {
             Told::Changed(key) => {
+                self.tell_if_held(&key);
                 let key = Key::Connector(key);
                 // What changes during a pass is judged at its end: most of it is the pass's own doing.
                 if !self.queue.is_running(&key) {
@@ -336,6 +341,7 @@ fn pass<V: Vendor>(context: Arc<Context<V>>, key: Key) -> BoxFuture<'static, Fin
             match &key {
                 Key::Account(key) => accounts::reconcile(&context, key).await,
                 Key::Connector(key) => reconcile::reconcile(&context, key).await,
+                Key::Held(key) => held::tell(&context, key).await,
             }
         };
         let result = match AssertUnwindSafe(timeout(LONGEST_PASS, work)).catch_unwind().await {

@@ -60,3 +60,29 @@ async fn the_vendors_own_headers_hold_the_whole_account() {
     let limited = json!({"kind": "rate_limited", "headers": true, "reset_seconds": 6});
     the_account_is_quiet("throttled-headers", limited).await;
 }
+
+#[tokio::test]
+async fn who_comes_while_the_account_is_held_for_long_is_told_so_and_waits() {
+    let story = with_account("throttled-for-long").await;
+    let limited = json!({"kind": "rate_limited", "headers": false, "retry_after_seconds": 16});
+    story.vendor.fault(json!({"method": "POST", "times": 1}), limited).await;
+    story.apply(HTTPS).await;
+    story.becomes(PLANT_A, "Ready", "False/RateLimited").await;
+
+    story.apply(&HTTPS.replace("plant-a", "plant-b")).await;
+    let told = story.becomes(PLANT_B, "Ready", "Unknown/RateLimited").await;
+    assert_eq!(condition(&told, "Reconciling"), "True/DependencyNotReady");
+    let message = "plant-b: account throttled-for-long/default is held by its rate limit, until the time that its status gives; nothing \
+                   is sent before";
+    assert_eq!(condition_message(&told, "Ready"), message);
+    story
+        .cost(&["POST /connectors plant-a -> 429"], &[(PLANT_A, "patch, status"), (PLANT_B, "status")])
+        .await;
+
+    story.ready(PLANT_A).await;
+    story.ready(PLANT_B).await;
+    let posts = ["POST /connectors plant-a -> 429", POST, "POST /connectors plant-b"];
+    let writes = [(PLANT_A, "patch, status ×2"), (PLANT_B, "status, patch, status")];
+    story.cost_in_any_order(&posts, &writes).await;
+    story.end().await;
+}

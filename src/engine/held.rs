@@ -1,0 +1,66 @@
+//! What a connector is told while its account is held, which is no time for a pass: that it waits, where its status says nothing of its present spec.
+//!
+//! It never calls the vendor, and it never speaks of a connector whose status is up to date: a hold costs what is in sync nothing.
+
+use super::context::Context;
+use super::kubernetes::WriteError;
+use super::object::{Object, ObjectKey};
+use super::pass::Pass;
+use super::queue::Cause;
+use super::run::{Controller, Key, Outcome};
+use super::status::Verdict;
+use super::vendor::Vendor;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A hold that is over sooner is not worth a word.
+const WORTH_A_WORD: Duration = Duration::from_secs(10);
+
+/// Tells one connector.
+pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
+    let object = context.state().connectors.get(key).cloned().filter(|object| is_waiting(object));
+    let Some(object) = object else { return Outcome::wait() };
+    let Some(account) = context.state().account_of(key).cloned() else { return Outcome::wait() };
+    let message = format!(
+        "{}: account {account} is held by its rate limit, until the time that its status gives; nothing is sent before",
+        key.name
+    );
+    let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
+    match pass.say(Verdict::dependency("Unknown", "RateLimited", message)).await {
+        Ok(()) | Err(WriteError::Gone | WriteError::Conflict) => {}
+        // The pass that comes after the hold says what there is to say then.
+        Err(WriteError::Failed(why)) => {
+            tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
+        }
+    }
+    pass.outcome
+}
+
+/// Whether nothing was said of its present spec yet.
+fn is_waiting<V: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(
+    object: &Object<V>,
+) -> bool {
+    !object.is_deleted() && object.status.observed_generation != Some(object.generation())
+}
+
+impl<V: Vendor> Controller<V> {
+    /// A connector was changed: where its account is held for long, it is told.
+    pub(super) fn tell_if_held(&mut self, key: &ObjectKey) {
+        let account = self.context.state().account_of(key).cloned();
+        let Some(until) = self.queue.held_until(&account) else { return };
+        let is_running = self.queue.is_running(&Key::Connector(key.clone()));
+        let waits = self.context.state().connectors.get(key).is_some_and(|object| is_waiting(object));
+        if waits && !is_running && until > Instant::now() + WORTH_A_WORD {
+            self.wake(&Key::Held(key.clone()), Cause::Changed);
+        }
+    }
+
+    /// An account is held from now on.
+    pub(super) fn tell_all_held(&mut self, account: &ObjectKey) {
+        let users: Vec<ObjectKey> = self.context.state().users(account).cloned().collect();
+        for user in users {
+            self.tell_if_held(&user);
+        }
+    }
+}
