@@ -13,7 +13,7 @@ SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test
 export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test simulate replay bench crds manifests stale docs fmt lint deny ci
+.PHONY: help demo control-plane test simulate replay bench soak crds manifests stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -47,6 +47,9 @@ replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH
 bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale
 
+soak: control-plane ## Change 300 objects of all vendors for MINUTES=60, kill replicas meanwhile, and see that each ends as it was declared last
+	MINUTES=$(or $(MINUTES),60) cargo test --locked --test soak
+
 crds: ## Generate crds/ from src/api, and copy it into the chart
 	mkdir -p crds $(CHART_CRDS)
 	UPDATE_CRDS=1 cargo test --locked --quiet --test crds generated::
@@ -70,7 +73,7 @@ fmt: ## Format the code
 lint: ## Check the format, and let Clippy read everything
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test demo -- -D warnings
+	cargo clippy --locked --test demo --test soak -- -D warnings
 
 deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
 	$(CARGO_DENY) --locked check bans licenses sources
