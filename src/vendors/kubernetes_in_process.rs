@@ -101,7 +101,7 @@ impl Stored {
     }
 
     /// A merge patch of the metadata, or an apply of the whole status.
-    fn patch(&mut self, path: &str, patch: &Value) -> (StatusCode, Value) {
+    fn patch(&mut self, path: &str, body: &Value) -> (StatusCode, Value) {
         self.writes.push(path.to_owned());
         let (path, is_status) = match path.strip_suffix("/status") {
             Some(object) => (object, true),
@@ -110,13 +110,13 @@ impl Stored {
         let Some(mut object) = self.objects.get(path).cloned() else {
             return refusal(StatusCode::NOT_FOUND, "NotFound");
         };
-        if ["uid", "resourceVersion"].iter().any(|key| patch["metadata"][key] != object["metadata"][key]) {
+        if ["uid", "resourceVersion"].iter().any(|key| body["metadata"][key] != object["metadata"][key]) {
             return refusal(StatusCode::CONFLICT, "Conflict");
         }
         if is_status {
-            object["status"] = patch["status"].clone();
+            object["status"] = body["status"].clone();
         } else {
-            for (key, value) in patch["metadata"].as_object().into_iter().flatten() {
+            for (key, value) in body["metadata"].as_object().into_iter().flatten() {
                 object["metadata"][key] = value.clone();
             }
         }

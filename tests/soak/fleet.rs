@@ -127,20 +127,20 @@ impl Fleet {
                 .iter()
                 .filter(|object| !is_ready(object))
                 .map(|object| format!("{} is {}", object["metadata"]["name"], condition(object, "Ready")));
-            say(kind, stuck.collect())?;
+            say(kind, &stuck.collect::<Vec<_>>())?;
             let mut expected: Vec<String> = Vec::new();
             expected.extend(
                 self.objects().iter().filter(|one| one.kind == kind).map(|one| one.expected().to_string()),
             );
             let there: Vec<String> =
                 at_the_vendor(story, kind).await.iter().map(ToString::to_string).collect();
-            say(kind, difference(expected, there))?;
+            say(kind, &difference(expected, there))?;
         }
         Ok(())
     }
 }
 
-fn say(kind: Kind, wrong: Vec<String>) -> Result<(), String> {
+fn say(kind: Kind, wrong: &[String]) -> Result<(), String> {
     const SAID: usize = 5;
     if wrong.is_empty() {
         return Ok(());
