@@ -1,7 +1,7 @@
 //! `make soak`: three hundred objects of the three vendors under constant change for an hour, or for `MINUTES`, on a control plane of its own.
 //!
-//! In the first half two replicas are killed at random, again and again; in the second half they live, and their memory is measured. Then everybody
-//! has a last word, and when that has been done each object has to be at its vendor once, as it was declared last, and all has to be quiet.
+//! In the first half two replicas are killed at random, again and again; in the second half they live, and their memory is measured. Then people
+//! stop, and when all that they asked for has been done each object has to be at its vendor once, as it was declared last, and all has to be quiet.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "it speaks to a person, and fails by panicking")]
 
 #[path = "../support/mod.rs"]
@@ -52,8 +52,11 @@ async fn main() {
     let _ = at_work.await;
     let last_word = Instant::now();
     people.say_a_last_word().await;
-    wait::until("everything is as it was declared last", COMES_TRUE_WITHIN, || fleet.is_as_declared(&story))
-        .await;
+    wait::until("everything is as it was declared last", COMES_TRUE_WITHIN, || async {
+        people.have_it_tried_again().await;
+        fleet.is_as_declared(&story).await
+    })
+    .await;
     println!("everything is as it was declared last after {:.0} s", last_word.elapsed().as_secs_f64());
     it_is_quiet(&mut story).await;
     println!("{}", people.told());

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::{Declared, Fleet, Kind};
 use crate::support::http::send_json;
-use crate::support::objects::{Address, Objects};
+use crate::support::objects::{Address, Objects, condition};
 use crate::support::story::{DEADLINE, Story};
 
 /// Between two acts.
@@ -193,18 +193,34 @@ impl People {
         send_json(method, &url, &body).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// Nothing goes wrong any more, and every object is declared once more.
+    /// Nothing goes wrong any more, and what was deleted is declared again.
     pub(crate) async fn say_a_last_word(&self) {
         self.control(Method::DELETE, "faults", Value::Null).await;
         let all = self.fleet.objects().clone();
-        for (chosen, one) in all.iter().enumerate() {
-            if one.is_leaving {
-                let address = Address::parse(&one.address(), &self.namespace);
-                let gone = self.objects.watch_until(&address, DEADLINE, |seen| seen.is_none()).await;
-                assert!(gone.is_ok(), "{address} does not end: {gone:?}");
-                self.fleet.objects()[chosen].is_leaving = false;
+        for (chosen, one) in all.iter().enumerate().filter(|(_, one)| one.is_leaving) {
+            let address = Address::parse(&one.address(), &self.namespace);
+            let gone = self.objects.watch_until(&address, DEADLINE, |seen| seen.is_none()).await;
+            assert!(gone.is_ok(), "{address} does not end: {gone:?}");
+            self.declare_again(chosen).await;
+        }
+    }
+
+    /// Where strangers changed one field three times in a row, the operator waits for a word, and this is the one that its message asks for.
+    pub(crate) async fn have_it_tried_again(&self) {
+        for kind in [Kind::Onomondo, Kind::Apono, Kind::Omf] {
+            for object in self.objects.list(kind.name(), &self.namespace).await {
+                let is_asked =
+                    object["metadata"]["annotations"]["connector-operator.io/reconcile-at"].is_string();
+                if condition(&object, "Stalled") != "True/NotConverging" || is_asked {
+                    continue;
+                }
+                self.count("tried again by hand");
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let address = Address::parse(&format!("{}/{name}", kind.name()), &self.namespace);
+                let word =
+                    json!({"metadata": {"annotations": {"connector-operator.io/reconcile-at": "once"}}});
+                self.objects.merge(&address, &word).await.unwrap_or_else(|error| panic!("refused: {error}"));
             }
-            self.edit(chosen).await;
         }
     }
 }
