@@ -1,20 +1,30 @@
-# The operator's image: one binary, no shell, a user without rights.
+# The operator's image: one static binary, no shell, a user without rights.
 #
 #   docker build -t connector-operator .
+#   docker buildx build --platform linux/amd64,linux/arm64 -t connector-operator .
 #
-# BASE_IMAGE may be any image with glibc 2.36 or newer and certificate authorities in /etc/ssl/certs. Releases pin both images
-# by digest.
+# The second line cross-compiles: the compiler runs on the machine's own platform. `make image` calls docker or buildah, and can do without a
+# registry: BINARY=prebuilt takes dist/<architecture>/connector-operator, and BASE_IMAGE may be anything that has the certificate
+# authorities in /etc/ssl/certs. A release pins BUILD_IMAGE by digest too, and says which in its notes.
 ARG BUILD_IMAGE=docker.io/library/rust:1.95-slim-bookworm
-ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot@sha256:d093aa3e30dbadd3efe1310db061a14da60299baff8450a17fe0ccc514a16639
+ARG BINARY=compiled
 
-FROM ${BUILD_IMAGE} AS build
+FROM --platform=${BUILDPLATFORM} ${BUILD_IMAGE} AS compiled
+ARG TARGETARCH
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY image/compile image/compile
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked --bin connector-operator \
-    && cp target/release/connector-operator /connector-operator
+    image/compile "${TARGETARCH}" connector-operator /
+
+FROM scratch AS prebuilt
+ARG TARGETARCH
+COPY dist/${TARGETARCH}/connector-operator /connector-operator
+
+FROM ${BINARY} AS binary
 
 FROM ${BASE_IMAGE}
 ARG VERSION=dev
@@ -26,7 +36,7 @@ LABEL org.opencontainers.image.title="connector-operator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY LICENSE /usr/share/doc/connector-operator/LICENSE
-COPY --from=build /connector-operator /usr/local/bin/connector-operator
+COPY --from=binary /connector-operator /usr/local/bin/connector-operator
 # A number, so that Kubernetes can tell that it is not root.
 USER 65532:65532
 EXPOSE 8080

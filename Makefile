@@ -13,7 +13,7 @@ SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test
 export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test simulate replay bench soak crds manifests stale docs fmt lint deny ci
+.PHONY: help demo control-plane test simulate replay e2e image bench soak crds manifests stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -44,6 +44,12 @@ simulate: ## Simulate many worlds (SEEDS=100000 FIRST_SEED=1 JOBS=2): every prom
 replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH_AT=12 for a crash there)
 	$(SIMULATION) -- --nocapture --ignored replay
 
+e2e: ## Install the operator by Helm and kustomize on a real node, as root; STORY=part-of-a-name tells only those
+	cargo test --locked --test e2e -- $(STORY)
+
+image: ## Build the image with docker or buildah: IMAGE=name:tag PLATFORM=linux/arm64; OFFLINE=1 where no registry is reachable
+	image/build $(or $(IMAGE),connector-operator:dev)
+
 bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale
 
@@ -73,7 +79,7 @@ fmt: ## Format the code
 lint: ## Check the format, and let Clippy read everything
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test demo --test soak -- -D warnings
+	cargo clippy --locked --test demo --test soak --test e2e --test simulation -- -D warnings
 
 deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
 	$(CARGO_DENY) --locked check bans licenses sources

@@ -19,6 +19,21 @@ rules:
 /// What the stories need of kube-controller-manager; the rest would only take CPU from them.
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
 root-ca-certificate-publisher-controller,clusterrole-aggregation-controller";
+/// What makes pods of a Deployment, beside those.
+const CONTROLLERS_OF_PODS: &str = "deployment-controller,replicaset-controller,pod-garbage-collector-controller,\
+node-lifecycle-controller,endpointslice-controller,disruption-controller";
+/// The address of the Service `kubernetes`, which every pod is told. Nothing forwards it: the API server listens there itself.
+pub const SERVICE_ADDRESS: &str = "10.0.0.1";
+const HTTPS: u16 = 443;
+
+/// Who reaches the API server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Processes of this machine, at a free port of the loopback.
+    Processes,
+    /// Pods too, at the address of the Service `kubernetes`, which this machine has to have.
+    Pods,
+}
 
 /// The API server's program.
 pub const API_SERVER: &str = "kube-apiserver";
@@ -31,16 +46,42 @@ pub struct Site<'a> {
     pub tools: &'a Path,
     /// The authority that signed everybody's certificate.
     pub authority: &'a Authority,
-    /// Where the API server listens.
+    /// Who reaches the API server.
+    pub reach: Reach,
+    /// Where it listens.
     pub port: u16,
     /// Where etcd listens.
     pub etcd_port: u16,
 }
 
+impl Reach {
+    /// A port for the API server.
+    pub fn port(self) -> u16 {
+        if self == Reach::Pods { HTTPS } else { free_port() }
+    }
+
+    fn address(self) -> &'static str {
+        if self == Reach::Pods { SERVICE_ADDRESS } else { "127.0.0.1" }
+    }
+
+    /// A kubelet has the rights of the pods that run on its node.
+    fn authorization(self) -> &'static str {
+        if self == Reach::Pods { "Node,RBAC" } else { "RBAC" }
+    }
+
+    fn controllers(self) -> String {
+        if self == Reach::Pods {
+            [CONTROLLERS, CONTROLLERS_OF_PODS].join(",")
+        } else {
+            CONTROLLERS.to_owned()
+        }
+    }
+}
+
 impl Site<'_> {
     /// The API server's address.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://{}:{}", self.reach.address(), self.port)
     }
 
     /// etcd's address.
@@ -84,15 +125,21 @@ impl Site<'_> {
         let serving = self.authority.server(API_SERVER);
         let policy = self.folder.join("audit-policy.yaml");
         fs::write(&policy, AUDIT_POLICY).expect("write the audit policy");
+        // As whom it asks a kubelet for a pod's log.
+        let to_kubelet = self.authority.client("kube-apiserver-kubelet-client", Some("system:masters"));
         self.start(
             API_SERVER,
             &[
                 format!("--etcd-servers={etcd}"),
-                "--bind-address=127.0.0.1".into(),
+                format!("--bind-address={}", self.reach.address()),
+                format!("--kubelet-client-certificate={}", to_kubelet.certificate.display()),
+                format!("--kubelet-client-key={}", to_kubelet.key.display()),
+                format!("--kubelet-certificate-authority={}", self.authority.certificate().display()),
+                "--kubelet-preferred-address-types=InternalIP".into(),
                 format!("--secure-port={}", self.port),
                 "--endpoint-reconciler-type=none".into(),
                 "--service-cluster-ip-range=10.0.0.0/24".into(),
-                "--authorization-mode=RBAC".into(),
+                format!("--authorization-mode={}", self.reach.authorization()),
                 format!("--client-ca-file={}", self.authority.certificate().display()),
                 format!("--tls-cert-file={}", serving.certificate.display()),
                 format!("--tls-private-key-file={}", serving.key.display()),
@@ -121,7 +168,7 @@ impl Site<'_> {
             "kube-controller-manager",
             &[
                 format!("--kubeconfig={}", config.display()),
-                format!("--controllers={CONTROLLERS}"),
+                format!("--controllers={}", self.reach.controllers()),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),
                 format!("--root-ca-file={}", self.authority.certificate().display()),

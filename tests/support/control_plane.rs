@@ -16,7 +16,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use super::certificates::{Authority, Pair, write_private};
-use super::components::{self, Site};
+use super::components::{self, Reach, Site};
 use super::http::send_json;
 use super::objects::VERSION;
 use super::process::{Process, Run, Signal, free_port};
@@ -33,7 +33,7 @@ pub struct ControlPlane {
     folder: PathBuf,
     tools: PathBuf,
     url: String,
-    authority: PathBuf,
+    authority: Authority,
     etcd: String,
     processes: Mutex<Vec<Process>>,
 }
@@ -63,16 +63,24 @@ impl ControlPlane {
         self.processes().clear();
     }
 
+    /// One whose API server pods reach, and which knows none of the operator's kinds: for a node. There is one on a machine.
+    pub async fn for_pods() -> ControlPlane {
+        ControlPlane::begin("control-plane", Reach::Pods).await
+    }
+
     async fn start(name: &str) -> ControlPlane {
+        let plane = ControlPlane::begin(name, Reach::Processes).await;
+        plane.install_crds().await;
+        plane
+    }
+
+    async fn begin(name: &str, reach: Reach) -> ControlPlane {
         let folder = Run::current().folder().join(name);
         let tools = tools::folder("control-plane");
         let mut why = String::new();
         for _ in 0..STARTS_TRIED {
-            match ControlPlane::try_start(&folder, &tools).await {
-                Ok(plane) => {
-                    plane.install_crds().await;
-                    return plane;
-                }
+            match ControlPlane::try_start(&folder, &tools, reach).await {
+                Ok(plane) => return plane,
                 Err(error) => why = error,
             }
         }
@@ -80,22 +88,23 @@ impl ControlPlane {
         panic!("the control plane did not start, its logs are in {}:\n{why}", folder.display());
     }
 
-    async fn try_start(folder: &Path, tools: &Path) -> Result<ControlPlane, String> {
+    async fn try_start(folder: &Path, tools: &Path, reach: Reach) -> Result<ControlPlane, String> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         let authority = Authority::new(folder);
-        let site = Site { folder, tools, authority: &authority, port: free_port(), etcd_port: free_port() };
+        let (port, etcd_port) = (reach.port(), free_port());
+        let site = Site { folder, tools, authority: &authority, reach, port, etcd_port };
+        let (url, etcd, processes) = (site.url(), site.etcd_url(), site.start_all());
         let plane = ControlPlane {
             folder: folder.to_owned(),
             tools: tools.to_owned(),
-            url: site.url(),
-            authority: authority.certificate(),
-            etcd: site.etcd_url(),
-            processes: Mutex::new(Vec::new()),
+            url,
+            authority,
+            etcd,
+            processes: Mutex::new(processes),
         };
-        let admin = authority.client("admin", Some("system:masters"));
+        let admin = plane.authority.client("admin", Some("system:masters"));
         plane.write_kubeconfig(&plane.kubeconfig(), &kubeconfig::User::Certificate(&admin), "default");
-        *plane.processes() = site.start_all();
         plane.ready().await?;
         Ok(plane)
     }
@@ -187,7 +196,7 @@ impl ControlPlane {
         user: &kubeconfig::User<'_>,
         namespace: &str,
     ) {
-        write_private(file, &kubeconfig::text(&format!("https://{host}"), &self.authority, user, namespace));
+        write_private(file, &kubeconfig::text(&format!("https://{host}"), &self.authority(), user, namespace));
     }
 
     /// Address and port of the API server.
@@ -195,9 +204,19 @@ impl ControlPlane {
         self.url.trim_start_matches("https://").to_owned()
     }
 
+    /// Who signs the certificate of everybody who comes to this control plane.
+    pub fn signer(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Where its programs are.
+    pub fn tools(&self) -> &Path {
+        &self.tools
+    }
+
     /// The certificate of the authority that signed all the others.
     pub fn authority(&self) -> PathBuf {
-        self.authority.clone()
+        self.authority.certificate()
     }
 
     /// The API server's own certificate.

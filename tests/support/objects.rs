@@ -55,10 +55,11 @@ impl std::fmt::Display for Address {
 /// Group and version of the kinds that stories name without them.
 fn group_and_version(kind: &str) -> (&'static str, &'static str) {
     match kind {
-        "ConfigMap" | "Namespace" | "Secret" | "Service" | "ServiceAccount" => ("", "v1"),
+        "ConfigMap" | "Namespace" | "Node" | "Pod" | "Secret" | "Service" | "ServiceAccount" => ("", "v1"),
         "Event" => ("events.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Deployment" => ("apps", "v1"),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => (GROUP, VERSION),
     }
@@ -70,7 +71,7 @@ fn resource(kind: &str) -> ApiResource {
 }
 
 fn is_cluster_scoped(kind: &str) -> bool {
-    matches!(kind, "Namespace" | "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition")
+    matches!(kind, "Namespace" | "Node" | "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition")
 }
 
 /// All objects, seen with one user's rights.

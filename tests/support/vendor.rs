@@ -22,7 +22,8 @@ const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A running emulator.
 pub struct Vendor {
-    process: Process,
+    /// Where it is one of this machine, and not a pod.
+    process: Option<Process>,
     url: String,
     folder: PathBuf,
     arguments: Vec<String>,
@@ -100,7 +101,12 @@ impl Vendor {
             }
         })
         .await;
-        Vendor { process, url, folder: folder.to_owned(), arguments }
+        Vendor { process: Some(process), url, folder: folder.to_owned(), arguments }
+    }
+
+    /// An emulator that somebody else runs.
+    pub fn at(url: &str) -> Vendor {
+        Vendor { process: None, url: url.to_owned(), folder: PathBuf::new(), arguments: Vec::new() }
     }
 
     /// The vendor is down: nobody listens any more. What it keeps is there again after [`Vendor::comes_back`]; its log of
@@ -108,15 +114,15 @@ impl Vendor {
     pub async fn goes_down(&mut self) {
         let state = self.read("state").await;
         write_private(&self.folder.join(STATE), &state.to_string());
-        self.process.signal(Signal::Terminate);
-        self.process.exited(STARTS_WITHIN).await;
+        self.process().signal(Signal::Terminate);
+        self.process().exited(STARTS_WITHIN).await;
     }
 
     /// The vendor that went down listens again where it did.
     pub async fn comes_back(&mut self) {
         let flags =
             [format!("--listen={}", self.host()), format!("--state={}", self.folder.join(STATE).display())];
-        self.process = launch(&self.folder, &self.arguments, &flags);
+        self.process = Some(launch(&self.folder, &self.arguments, &flags));
         let url = format!("{}/_emulator", self.url);
         wait::until("the emulator listens again", STARTS_WITHIN, || get(&url)).await;
     }
@@ -262,7 +268,7 @@ impl Vendor {
 
     /// The process, to stop it, kill it or look at it.
     pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+        self.process.as_mut().expect("a process of this test")
     }
 }
 

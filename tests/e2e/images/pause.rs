@@ -1,0 +1,7 @@
+//! Does nothing until it is killed.
+
+fn main() {
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,78 @@
+//! The installed operator: what every way to install it has to come to.
+
+use crate::node::pods;
+use crate::shell::{Shell, say};
+use crate::support::tools;
+use crate::told::Cluster;
+
+/// Where the README installs it.
+pub(crate) const NAMESPACE: &str = "connector-operator-system";
+/// The image's program.
+const PROGRAM: &str = "/usr/local/bin/connector-operator";
+/// As whom it runs.
+const USER: u32 = 65532;
+
+/// The one command of the README that begins like this, with the lines that go on with it.
+pub(crate) fn of_the_readme(beginning: &str) -> String {
+    let readme = std::fs::read_to_string(tools::repository().join("README.md")).expect("the README");
+    let mut lines = readme.lines().skip_while(|line| !line.starts_with(beginning));
+    let mut command = String::new();
+    loop {
+        let line = lines.next().unwrap_or_else(|| panic!("the README does not say: {beginning}"));
+        match line.strip_suffix('\\') {
+            Some(part) => command += &format!("{} ", part.trim()),
+            None => return command + line.trim(),
+        }
+    }
+}
+
+/// Chart values for vendors that are a pod.
+pub(crate) fn settings(cluster: &Cluster) -> String {
+    let host = cluster.vendors.host();
+    format!("--set endpoints.allowInsecure=true --set 'endpoints.allowedHosts={{{host}}}'")
+}
+
+/// The same for who has no chart: a patch of the Deployment.
+pub(crate) fn patch(cluster: &Cluster) -> String {
+    let argument = |text: &str| {
+        format!(r#"{{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"{text}"}}"#)
+    };
+    let host = argument(&format!("--allowed-hosts={}", cluster.vendors.host()));
+    format!("[{},{host}]", argument("--allow-insecure-endpoints=true"))
+}
+
+/// Waits until the pods run what was asked for, and looks at them as the kernel does.
+pub(crate) fn runs(shell: &Shell, replicas: usize) {
+    shell.run(&format!("kubectl rollout status deployment/connector-operator -n {NAMESPACE} --timeout=90s"));
+    let processes = pods::running(PROGRAM);
+    assert_eq!(processes.len(), replicas, "processes of the operator");
+    for process in &processes {
+        process.assert_confined(USER);
+    }
+    say(&format!(
+        "{replicas} process(es) as user {USER}, with no capability, filtered system calls, and a root that is read-only"
+    ));
+}
+
+/// The files of the image, as its container sees them.
+pub(crate) fn files() -> Vec<String> {
+    pods::running(PROGRAM).first().expect("it runs").files()
+}
+
+/// Panics where a credential of the vendors is in what the operator's pods said.
+pub(crate) fn keeps_secrets(cluster: &Cluster, shell: &Shell) {
+    let command =
+        format!("kubectl logs -n {NAMESPACE} -l app.kubernetes.io/name=connector-operator --tail=-1");
+    let (succeeded, said) = shell.ask(&command);
+    assert!(succeeded && !said.is_empty(), "{command}: {said}");
+    for secret in cluster.vendors.secrets() {
+        assert!(!said.contains(secret), "a secret is in the log of the operator");
+    }
+    say(&format!("no credential is in the {} lines that the pods logged", said.lines().count()));
+}
+
+/// Takes away what an uninstall leaves on purpose.
+pub(crate) fn cleared(shell: &Shell) {
+    shell.run("kubectl delete -f deploy/crds.yaml --timeout=60s");
+    shell.run(&format!("kubectl delete namespace {NAMESPACE} --timeout=90s"));
+}
