@@ -1,8 +1,10 @@
 //! The installed operator: what every way to install it has to come to.
 
+use serde_json::{Value, json};
+
 use crate::node::pods;
 use crate::shell::{Shell, say};
-use crate::support::tools;
+use crate::support::{tools, yaml};
 use crate::told::Cluster;
 
 /// Where the README installs it.
@@ -32,13 +34,20 @@ pub(crate) fn settings(cluster: &Cluster) -> String {
     format!("--set endpoints.allowInsecure=true --set 'endpoints.allowedHosts={{{host}}}'")
 }
 
-/// The same for who has no chart: a patch of the Deployment.
-pub(crate) fn patch(cluster: &Cluster) -> String {
-    let argument = |text: &str| {
-        format!(r#"{{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"{text}"}}"#)
-    };
-    let host = argument(&format!("--allowed-hosts={}", cluster.vendors.host()));
-    format!("[{},{host}]", argument("--allow-insecure-endpoints=true"))
+/// The same for who has no chart: a patch of the Deployment that this file below `deploy/` has the arguments of.
+pub(crate) fn patch(cluster: &Cluster, file: &str) -> String {
+    let manifests = yaml::documents_of_file(&tools::repository().join("deploy").join(file));
+    let deployment = manifests.iter().find(|object| object["kind"] == "Deployment").expect("a Deployment");
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let is_guard = |argument: &Value| argument == "--allow-insecure-endpoints=false";
+    let guard = arguments.expect("arguments").iter().position(is_guard).expect("the argument");
+    let path = "/spec/template/spec/containers/0/args";
+    let host = format!("--allowed-hosts={}", cluster.vendors.host());
+    let operations = json!([
+        {"op": "replace", "path": format!("{path}/{guard}"), "value": "--allow-insecure-endpoints=true"},
+        {"op": "add", "path": format!("{path}/-"), "value": host},
+    ]);
+    operations.to_string()
 }
 
 /// Waits until the pods run what was asked for, and looks at them as the kernel does.
@@ -52,11 +61,6 @@ pub(crate) fn runs(shell: &Shell, replicas: usize) {
     say(&format!(
         "{replicas} process(es) as user {USER}, with no capability, filtered system calls, and a root that is read-only"
     ));
-}
-
-/// The files of the image, as its container sees them.
-pub(crate) fn files() -> Vec<String> {
-    pods::running(PROGRAM).first().expect("it runs").files()
 }
 
 /// Panics where a credential of the vendors is in what the operator's pods said.

@@ -1,6 +1,6 @@
 //! The folders and files below `deploy/`, applied as the README says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::installed::{NAMESPACE, keeps_secrets, of_the_readme, patch, runs};
@@ -21,7 +21,7 @@ pub(crate) async fn the_whole_cluster(cluster: &Cluster) {
         readme.split("```yaml\n").find(|block| block.starts_with("resources:")).expect("a kustomization");
     let shown = shown.split_once("```").expect("its end").0;
     // A network policy needs somebody who enforces it, whom this node does not have; it is accepted like any object.
-    write(&folder, shown, cluster);
+    write(&folder, shown, &patch(cluster, "base/operator.yaml"));
     shell.run(CRDS);
     shell.run(&format!("cd '{}' && {}", folder.display(), of_the_readme("kubectl apply --server-side -k .")));
     let again = shell.run(&format!(
@@ -41,7 +41,7 @@ pub(crate) async fn plain_manifests(cluster: &Cluster) {
     shell.run(&of_the_readme("kubectl apply --server-side -f deploy/crds.yaml -f deploy/install.yaml"));
     runs(&shell, 1);
     let deployment = format!("deployment connector-operator -n {NAMESPACE}");
-    shell.run(&format!("kubectl patch {deployment} --type=json -p '{}'", patch(cluster)));
+    shell.run(&format!("kubectl patch {deployment} --type=json -p '{}'", patch(cluster, "install.yaml")));
     works(cluster, &shell).await;
     shell.run("kubectl delete -f deploy/install.yaml --timeout=60s");
     shell.run("kubectl delete -f deploy/crds.yaml --timeout=60s");
@@ -61,7 +61,8 @@ async fn works(cluster: &Cluster, shell: &Shell) {
 pub(crate) async fn one_namespace(cluster: &Cluster) {
     let shell = cluster.node.shell("helm");
     let folder = copy("one-namespace");
-    write(&folder, "resources: [deploy/overlays/namespace-scoped]\n", cluster);
+    let patch = patch(cluster, "overlays/namespace-scoped/arguments.yaml");
+    write(&folder, "resources: [deploy/overlays/namespace-scoped]\n", &patch);
     shell.run(CRDS);
     shell.run("kubectl create namespace iot");
     shell.run(&format!("cd '{}' && kubectl apply --server-side -k .", folder.display()));
@@ -100,8 +101,8 @@ fn copy(name: &str) -> PathBuf {
     folder
 }
 
-/// The kustomization, and behind it the patch that lets the operator reach vendors that are a pod. The overlays' own image is the chart's.
-fn write(folder: &std::path::Path, kustomization: &str, cluster: &Cluster) {
-    let patch = format!("patches:\n  - target: {{kind: Deployment}}\n    patch: '{}'\n", patch(cluster));
-    std::fs::write(folder.join("kustomization.yaml"), kustomization.to_owned() + &patch).expect("write");
+/// The kustomization, and behind it the patch that lets the operator reach vendors that are a pod.
+fn write(folder: &Path, kustomization: &str, patch: &str) {
+    let patches = format!("patches:\n  - target: {{kind: Deployment}}\n    patch: '{patch}'\n");
+    std::fs::write(folder.join("kustomization.yaml"), kustomization.to_owned() + &patches).expect("write");
 }

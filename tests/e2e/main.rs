@@ -21,6 +21,7 @@ mod machine;
 mod node;
 mod samples;
 mod shell;
+mod the_image;
 mod told;
 mod upgrade;
 mod vendors;

@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::shell::{heading, say, seconds};
 use crate::support::process::Run;
 use crate::vendors::Vendors;
-use crate::{helm, kustomize, leaving, machine, upgrade};
+use crate::{helm, kustomize, leaving, machine, the_image, upgrade};
 
 /// What the stories have in common.
 pub(crate) struct Cluster {
@@ -29,6 +29,7 @@ pub(crate) struct Told {
 
 /// All of them, in their order. Each leaves the cluster as it found it.
 pub(crate) const STORIES: &[Told] = &[
+    Told { name: "the image", tell: |cluster| Box::pin(the_image::is_what_it_promises(cluster)) },
     Told {
         name: "Helm 4 installs, upgrades, rolls and uninstalls",
         tell: |cluster| Box::pin(helm::helm_4(cluster)),

@@ -57,8 +57,8 @@ pub(super) async fn ready(tools: &Path) {
 /// Loads an image of those that the outer half built.
 pub(super) async fn import(tools: &Path, image: &str) {
     let file: PathBuf = machine::images().join(archive(image));
-    let arguments = ["images", "import", "--index-name", image].map(str::to_owned);
-    done(ctr(tools, [&arguments[..], &[file.display().to_string()]].concat()).await);
+    let arguments = vec!["images".to_owned(), "import".to_owned(), file.display().to_string()];
+    done(ctr(tools, arguments).await);
 }
 
 /// Gives an image a further name.

@@ -1,7 +1,7 @@
 //! Pods, and the processes that they really are: what a security context promises is looked up in the kernel.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A process of a container, as `/proc` shows it.
 pub(crate) struct Contained {
@@ -47,31 +47,5 @@ impl Contained {
             mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|mount| mount[4] == "/");
         let options = root.expect("a root")[5].to_owned();
         assert!(options.split(',').any(|option| option == "ro"), "its root can be written to: {options}");
-    }
-
-    /// Every file of its image, by its path in the container.
-    pub(crate) fn files(&self) -> Vec<String> {
-        let root = self.folder.join("root");
-        let mut files = Vec::new();
-        collect(&root, &root, &mut files);
-        files.sort();
-        files
-    }
-}
-
-/// What is mounted into a container is no part of its image.
-fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
-    const MOUNTED: [&str; 4] = ["proc", "sys", "dev", "var"];
-    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
-        let path = entry.path();
-        let inside = path.strip_prefix(root).expect("below the root");
-        if MOUNTED.iter().any(|mounted| inside == Path::new(mounted)) {
-            continue;
-        }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect(root, &path, files);
-        } else {
-            files.push(format!("/{}", inside.display()));
-        }
     }
 }
