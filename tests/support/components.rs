@@ -169,6 +169,8 @@ impl Site<'_> {
             &[
                 format!("--kubeconfig={}", config.display()),
                 format!("--controllers={}", self.reach.controllers()),
+                // Each controller with the rights of its own, which those of pods need.
+                format!("--use-service-account-credentials={}", self.reach == Reach::Pods),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),
                 format!("--root-ca-file={}", self.authority.certificate().display()),
