@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::installed::{NAMESPACE, keeps_secrets, of_the_readme, patch, runs};
-use crate::samples::{AT_THE_VENDORS, Samples};
+use crate::samples::{AT_THE_VENDORS, LEFT_AT_THE_VENDORS, Samples};
 use crate::shell::{Shell, say};
 use crate::support::process::Run;
 use crate::support::tools;
@@ -54,7 +54,7 @@ async fn works(cluster: &Cluster, shell: &Shell) {
     assert_eq!(cluster.vendors.have().await, AT_THE_VENDORS);
     keeps_secrets(cluster, shell);
     samples.delete(shell);
-    assert_eq!(cluster.vendors.have().await, Vec::<String>::new());
+    assert_eq!(cluster.vendors.have().await, LEFT_AT_THE_VENDORS);
 }
 
 /// Rights in one namespace only; and that namespace is deleted, with the operator's binding in it, while its vendor refuses the delete.

@@ -2,7 +2,7 @@
 //! documentation name, and the vendors' objects are as those say.
 
 use crate::installed::{NAMESPACE, cleared, of_the_readme, runs, settings};
-use crate::samples::{AT_THE_VENDORS, NAMESPACES, Samples};
+use crate::samples::{AT_THE_VENDORS, LEFT_AT_THE_VENDORS, NAMESPACES, Samples};
 use crate::shell::{Shell, say};
 use crate::told::Cluster;
 
@@ -50,7 +50,7 @@ pub(crate) async fn what_it_works_on_first(cluster: &Cluster) {
 
     say("\nThe namespaces are deleted, and with them Secrets, accounts and connectors in any order:");
     shell.run(&format!("kubectl delete namespace {} --timeout=90s", NAMESPACES.join(" ")));
-    assert_eq!(cluster.vendors.have().await, Vec::<String>::new());
+    assert_eq!(cluster.vendors.have().await, LEFT_AT_THE_VENDORS);
     runs(&shell, 1);
     shell.run(&format!("helm uninstall connector-operator -n {NAMESPACE} --wait --timeout 60s"));
     cleared(&shell);

@@ -21,6 +21,8 @@ pub(crate) const AT_THE_VENDORS: [&str; 6] = [
     "onomondo ingest",
     "onomondo plant-a",
 ];
+/// What they still have when everything was deleted: Apono's connectors stay where nobody says otherwise, since an agent would register again.
+pub(crate) const LEFT_AT_THE_VENDORS: [&str; 1] = ["apono prod-eks"];
 const ALL: &str = "connectors,connectoraccounts";
 
 /// The samples, in a folder of their own.
