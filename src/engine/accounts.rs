@@ -289,7 +289,8 @@ impl<V: Vendor> Pass<'_, V> {
         let mut credential = Vec::new();
         let sources = spec.secret_sources();
         let keys = sources.iter().map(|source| ObjectKey::new(&self.key.namespace, source.name)).collect();
-        self.context.state().secrets.refer(&Key::Account(self.key.clone()), keys);
+        let user = Key::Account(self.key.clone());
+        self.context.state().secrets.refer(&user, keys);
         for source in sources {
             let secret_key = ObjectKey::new(&self.key.namespace, source.name);
             let missing = |error: &dyn std::fmt::Display| {
@@ -298,7 +299,7 @@ impl<V: Vendor> Pass<'_, V> {
             let secret = read(&self.context.client, &secret_key)
                 .await
                 .map_err(|error| Unconnected::Unread(missing(&error)))?;
-            self.context.state().secrets.was_read(&secret_key, secret.version());
+            self.context.state().secrets.was_read(&user, &secret_key, secret.version());
             credential.push(secret.value(source.key).map_err(|error| missing(&error))?);
         }
         Ok(credential)

@@ -171,7 +171,8 @@ pub async fn secrets<V: Vendor>(
     let fields = V::secret_fields(spec);
     let key_of = |name: &str| ObjectKey::new(object.namespace(), name);
     let named: BTreeSet<ObjectKey> = fields.iter().map(|field| key_of(field.source.name)).collect();
-    context.state().secrets.refer(&Key::Connector(object.key()), named.clone());
+    let user = Key::Connector(object.key());
+    context.state().secrets.refer(&user, named.clone());
     let missing = |error: &SecretError| {
         let retry = matches!(error, SecretError::Unreadable(..));
         (Verdict::dependency("False", "SecretNotFound", format!("{}: {error}", object.name())), retry)
@@ -179,7 +180,7 @@ pub async fn secrets<V: Vendor>(
     let mut found: BTreeMap<ObjectKey, ReadSecret> = BTreeMap::new();
     for key in named {
         let secret = read(&context.client, &key).await.map_err(|error| missing(&error))?;
-        context.state().secrets.was_read(&key, secret.version());
+        context.state().secrets.was_read(&user, &key, secret.version());
         found.insert(key, secret);
     }
     let mut values = SecretValues::new();

@@ -37,39 +37,46 @@ pub enum SecretError {
     Unreadable(String, String),
 }
 
-/// Which Secrets are referred to, by whom, and in which version they were read last.
+/// What somebody knows of a Secret that they refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    /// Nothing yet: the answer to the read is on its way, and whatever the watch tells meanwhile may be news to it.
+    Reading,
+    /// This resourceVersion was read; `None`: it was not there.
+    Read(Option<String>),
+}
+
+/// Which Secrets are referred to, by whom, and in which version each of them read it last.
 #[derive(Debug, Default)]
 pub struct SecretIndex {
-    users: BTreeMap<ObjectKey, BTreeSet<Key>>,
+    users: BTreeMap<ObjectKey, BTreeMap<Key, Known>>,
     uses: BTreeMap<Key, BTreeSet<ObjectKey>>,
-    read: BTreeMap<ObjectKey, Option<String>>,
     incoming: BTreeMap<Scope, BTreeMap<ObjectKey, Option<String>>>,
 }
 
 impl SecretIndex {
-    /// Sets which Secrets an object refers to.
+    /// Sets which Secrets an object refers to, and is about to read.
     pub fn refer(&mut self, user: &Key, secrets: BTreeSet<ObjectKey>) {
         for old in self.uses.remove(user).unwrap_or_default() {
             if let Some(users) = self.users.get_mut(&old) {
                 users.remove(user);
                 if users.is_empty() {
                     self.users.remove(&old);
-                    self.read.remove(&old);
                 }
             }
         }
         for secret in &secrets {
-            self.users.entry(secret.clone()).or_default().insert(user.clone());
+            self.users.entry(secret.clone()).or_default().insert(user.clone(), Known::Reading);
         }
         if !secrets.is_empty() {
             self.uses.insert(user.clone(), secrets);
         }
     }
 
-    /// Notes in which version a Secret was read; `None`: it was not there.
-    pub fn was_read(&mut self, secret: &ObjectKey, version: Option<String>) {
-        if self.users.contains_key(secret) {
-            self.read.insert(secret.clone(), version);
+    /// Notes in which version an object read a Secret; `None`: it was not there.
+    pub fn was_read(&mut self, user: &Key, secret: &ObjectKey, version: Option<String>) {
+        if let Some(known) = self.users.get_mut(secret).and_then(|users| users.get_mut(user)) {
+            *known = Known::Read(version);
         }
     }
 
@@ -92,32 +99,24 @@ impl SecretIndex {
             }
             Event::InitDone => self.relisted(scope),
             Event::Apply(secret) => {
-                self.moved(&key_of(&secret.metadata), secret.metadata.resource_version.as_ref())
+                self.moved(&key_of(&secret.metadata), secret.metadata.resource_version.as_ref()).collect()
             }
-            Event::Delete(secret) => self.moved(&key_of(&secret.metadata), None),
+            Event::Delete(secret) => self.moved(&key_of(&secret.metadata), None).collect(),
         }
     }
 
     fn relisted(&mut self, scope: &Scope) -> BTreeSet<Key> {
         let incoming = self.incoming.remove(scope).unwrap_or_default();
-        let known: Vec<ObjectKey> = self
-            .read
-            .keys()
-            .filter(|key| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace))
-            .cloned()
-            .collect();
-        known
-            .into_iter()
-            .flat_map(|key| self.moved(&key, incoming.get(&key).and_then(Option::as_ref)))
-            .collect()
+        let within = |key: &&ObjectKey| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+        let referred = self.users.keys().filter(within);
+        referred.flat_map(|key| self.moved(key, incoming.get(key).and_then(Option::as_ref))).collect()
     }
 
-    /// Who used a Secret that now has another version than the one they read.
-    fn moved(&mut self, secret: &ObjectKey, version: Option<&String>) -> BTreeSet<Key> {
-        match self.read.get(secret) {
-            Some(read) if read.as_ref() != version => self.users.get(secret).cloned().unwrap_or_default(),
-            _ => BTreeSet::new(),
-        }
+    /// Who refers to a Secret and does not know that it has this version.
+    fn moved(&self, secret: &ObjectKey, version: Option<&String>) -> impl Iterator<Item = Key> {
+        let now = Known::Read(version.cloned());
+        let users = self.users.get(secret).into_iter().flatten();
+        users.filter(move |(_, known)| **known != now).map(|(user, _)| user.clone())
     }
 }
 
@@ -194,7 +193,7 @@ mod tests {
     fn referring_to(name: &str, read: Option<&str>) -> SecretIndex {
         let mut index = SecretIndex::default();
         index.refer(&user(), [key(name)].into());
-        index.was_read(&key(name), read.map(str::to_owned));
+        index.was_read(&user(), &key(name), read.map(str::to_owned));
         index
     }
 
@@ -203,10 +202,47 @@ mod tests {
         let mut index = referring_to("tls", None);
         assert!(index.take(&None, Event::Apply(secret("other", "1"))).is_empty());
         assert_eq!(index.take(&None, Event::Apply(secret("tls", "2"))), [user()].into());
-        index.was_read(&key("tls"), Some("2".into()));
+        index.was_read(&user(), &key("tls"), Some("2".into()));
         assert!(index.take(&None, Event::Apply(secret("tls", "2"))).is_empty(), "that version was read");
         assert_eq!(index.take(&None, Event::Apply(secret("tls", "3"))), [user()].into());
         assert_eq!(index.take(&None, Event::Delete(secret("tls", "3"))), [user()].into());
+    }
+
+    #[test]
+    fn a_secret_that_arrives_while_it_is_read_wakes_who_reads_it() {
+        // The API server said that it is not there, and that answer is still on its way when the watch tells of it.
+        let mut first_pass = SecretIndex::default();
+        first_pass.refer(&user(), [key("tls")].into());
+        assert_eq!(first_pass.take(&None, Event::Apply(secret("tls", "1"))), [user()].into());
+
+        let mut later_pass = referring_to("tls", None);
+        later_pass.refer(&user(), [key("tls")].into());
+        assert_eq!(later_pass.take(&None, Event::Apply(secret("tls", "1"))), [user()].into());
+    }
+
+    #[test]
+    fn a_secret_that_goes_while_it_is_read_wakes_who_reads_it() {
+        let mut index = referring_to("tls", None);
+        index.refer(&user(), [key("tls")].into());
+        assert_eq!(index.take(&None, Event::Delete(secret("tls", "1"))), [user()].into());
+    }
+
+    #[test]
+    fn a_relist_while_it_is_read_wakes_who_reads_it() {
+        let mut index = SecretIndex::default();
+        index.refer(&user(), [key("tls")].into());
+        index.take(&None, Event::Init);
+        index.take(&None, Event::InitApply(secret("tls", "1")));
+        assert_eq!(index.take(&None, Event::InitDone), [user()].into());
+    }
+
+    #[test]
+    fn what_one_has_read_already_is_news_to_another() {
+        let mut index = referring_to("tls", None);
+        let other = Key::Connector(key("plant-b"));
+        index.refer(&other, [key("tls")].into());
+        index.was_read(&other, &key("tls"), Some("1".into()));
+        assert_eq!(index.take(&None, Event::Apply(secret("tls", "1"))), [user()].into());
     }
 
     #[test]
@@ -221,6 +257,6 @@ mod tests {
         let mut index = referring_to("tls", Some("2"));
         index.refer(&user(), BTreeSet::new());
         assert!(index.take(&None, Event::Apply(secret("tls", "3"))).is_empty());
-        assert!(index.read.is_empty() && index.users.is_empty() && index.uses.is_empty());
+        assert!(index.users.is_empty() && index.uses.is_empty());
     }
 }
