@@ -23,7 +23,7 @@ pub(crate) async fn helm_4(cluster: &Cluster) {
     shell.run(&format!("kubectl create namespace {NAMESPACE}"));
     shell.run(&format!("kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=restricted"));
     shell.run(&format!("{} {} --wait --timeout 90s", of_the_readme(INSTALL), settings(cluster)));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(&shell);
     assert_eq!(cluster.vendors.have().await, AT_THE_VENDORS);
@@ -31,7 +31,7 @@ pub(crate) async fn helm_4(cluster: &Cluster) {
     say("\nTwo replicas, and a log that says more:");
     let changed = "--set replicaCount=2 --set logging.level=debug --set podDisruptionBudget.enabled=true";
     shell.run(&format!("{UPGRADE} -n {NAMESPACE} --reuse-values {changed} --wait --timeout 90s | head -n 7"));
-    runs(&shell, 2);
+    runs(&shell, 2).await;
     Samples::ready(&shell);
     rolls(cluster, &shell).await;
     keeps_secrets(cluster, &shell);
@@ -54,7 +54,7 @@ pub(crate) async fn helm_4(cluster: &Cluster) {
 pub(crate) async fn helm_3(cluster: &Cluster) {
     let shell = cluster.node.shell("helm3");
     shell.run(&format!("{} --wait --timeout 90s", of_the_readme(INSTALL)));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let key = "printf a-key-of-mine > \"$HOME/the-file-with-your-key\" && cd \"$HOME\"";
     shell.run(&of_the_readme("kubectl create namespace iot"));
     shell.run(&format!("{key} && {}", of_the_readme("kubectl create secret generic onomondo")));
@@ -74,7 +74,7 @@ pub(crate) async fn helm_3(cluster: &Cluster) {
     let upgrade =
         format!("{UPGRADE} -n {NAMESPACE} --reuse-values {} --wait --timeout 90s", settings(cluster));
     shell.run(&format!("{upgrade} | head -n 7"));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(&shell);
     assert_eq!(cluster.vendors.have().await, AT_THE_VENDORS);
@@ -93,7 +93,7 @@ async fn rolls(cluster: &Cluster, shell: &Shell) {
     let ingest = Address::parse("OnomondoConnector/iot/ingest", "");
     let edit = json!({"spec": {"https": {"shouldReturnBody": false}}});
     cluster.node.objects.merge(&ingest, &edit).await.expect("the edit");
-    runs(shell, 2);
+    runs(shell, 2).await;
     Samples::ready(shell);
     let (leaders, gap) = watcher.end().await;
     assert!(leaders.len() > 1, "one replica led all the time: {leaders:?}");

@@ -1,16 +1,21 @@
 //! The installed operator: what every way to install it has to come to.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::node::pods;
 use crate::shell::{Shell, say};
-use crate::support::{tools, yaml};
+use crate::support::{tools, wait, yaml};
 use crate::told::Cluster;
 
 /// Where the README installs it.
 pub(crate) const NAMESPACE: &str = "connector-operator-system";
 /// The image's program.
 const PROGRAM: &str = "/usr/local/bin/connector-operator";
+/// `terminationGracePeriodSeconds`, where nobody says otherwise.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+const RESYNC: &str = "10s";
 /// As whom it runs.
 const USER: u32 = 65532;
 
@@ -28,10 +33,12 @@ pub(crate) fn of_the_readme(beginning: &str) -> String {
     }
 }
 
-/// Chart values for vendors that are a pod.
+/// Chart values for vendors that are a pod, and that are looked at often enough for a person who waits.
 pub(crate) fn settings(cluster: &Cluster) -> String {
     let host = cluster.vendors.host();
-    format!("--set endpoints.allowInsecure=true --set 'endpoints.allowedHosts={{{host}}}'")
+    format!(
+        "--set endpoints.allowInsecure=true --set 'endpoints.allowedHosts={{{host}}}' --set resyncInterval={RESYNC}"
+    )
 }
 
 /// The same for who has no chart: a patch of the Deployment that this file below `deploy/` has the arguments of.
@@ -39,22 +46,31 @@ pub(crate) fn patch(cluster: &Cluster, file: &str) -> String {
     let manifests = yaml::documents_of_file(&tools::repository().join("deploy").join(file));
     let deployment = manifests.iter().find(|object| object["kind"] == "Deployment").expect("a Deployment");
     let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
-    let is_guard = |argument: &Value| argument == "--allow-insecure-endpoints=false";
-    let guard = arguments.expect("arguments").iter().position(is_guard).expect("the argument");
+    let arguments = arguments.expect("arguments");
     let path = "/spec/template/spec/containers/0/args";
+    let replace = |flag: &str, value: &str| {
+        let is_it = |argument: &Value| argument.as_str().is_some_and(|argument| argument.starts_with(flag));
+        let position = arguments.iter().position(is_it).unwrap_or_else(|| panic!("{file} has no {flag}"));
+        json!({"op": "replace", "path": format!("{path}/{position}"), "value": format!("{flag}{value}")})
+    };
     let host = format!("--allowed-hosts={}", cluster.vendors.host());
     let operations = json!([
-        {"op": "replace", "path": format!("{path}/{guard}"), "value": "--allow-insecure-endpoints=true"},
+        replace("--allow-insecure-endpoints=", "true"),
+        replace("--resync-interval=", RESYNC),
         {"op": "add", "path": format!("{path}/-"), "value": host},
     ]);
     operations.to_string()
 }
 
 /// Waits until the pods run what was asked for, and looks at them as the kernel does.
-pub(crate) fn runs(shell: &Shell, replicas: usize) {
+pub(crate) async fn runs(shell: &Shell, replicas: usize) {
     shell.run(&format!("kubectl rollout status deployment/connector-operator -n {NAMESPACE} --timeout=90s"));
-    let processes = pods::running(PROGRAM);
-    assert_eq!(processes.len(), replicas, "processes of the operator");
+    // Those of before end in their own time.
+    let processes = wait::until("only these processes of the operator run", ENDS_WITHIN, || async {
+        let processes = pods::running(PROGRAM);
+        if processes.len() == replicas { Ok(processes) } else { Err(format!("{} run", processes.len())) }
+    })
+    .await;
     for process in &processes {
         process.assert_confined(USER);
     }

@@ -39,7 +39,7 @@ pub(crate) async fn the_whole_cluster(cluster: &Cluster) {
 pub(crate) async fn plain_manifests(cluster: &Cluster) {
     let shell = cluster.node.shell("helm");
     shell.run(&of_the_readme("kubectl apply --server-side -f deploy/crds.yaml -f deploy/install.yaml"));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let deployment = format!("deployment connector-operator -n {NAMESPACE}");
     shell.run(&format!("kubectl patch {deployment} --type=json -p '{}'", patch(cluster, "install.yaml")));
     works(cluster, &shell).await;
@@ -48,7 +48,7 @@ pub(crate) async fn plain_manifests(cluster: &Cluster) {
 }
 
 async fn works(cluster: &Cluster, shell: &Shell) {
-    runs(shell, 1);
+    runs(shell, 1).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(shell);
     assert_eq!(cluster.vendors.have().await, AT_THE_VENDORS);
@@ -66,7 +66,7 @@ pub(crate) async fn one_namespace(cluster: &Cluster) {
     shell.run(CRDS);
     shell.run("kubectl create namespace iot");
     shell.run(&format!("cd '{}' && kubectl apply --server-side -k .", folder.display()));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let (_, rights) = shell.ask("kubectl get clusterrolebindings -o wide | grep connector-operator");
     assert_eq!(rights, "", "rights in the whole cluster");
     let samples = Samples::of(&cluster.vendors);
@@ -88,7 +88,7 @@ pub(crate) async fn one_namespace(cluster: &Cluster) {
     assert!(cluster.vendors.have().await.contains(&"onomondo ingest".to_owned()), "the vendor keeps it");
     cluster.vendors.emulator.remove_sim("894500000000000001").await;
     say("\nIts pod goes on, though it has nothing to watch any more:");
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     shell.run(&format!("kubectl delete -k '{}' --ignore-not-found --timeout=60s", folder.display()));
     shell.run("kubectl delete -f deploy/crds.yaml --timeout=60s");
 }

@@ -8,15 +8,15 @@ use crate::told::Cluster;
 
 const INSTALL: &str = "helm install connector-operator charts/connector-operator";
 
-fn installed(cluster: &Cluster, shell: &Shell) {
+async fn installed(cluster: &Cluster, shell: &Shell) {
     shell.run(&format!("{} {} --wait --timeout 90s | head -n 7", of_the_readme(INSTALL), settings(cluster)));
-    runs(shell, 1);
+    runs(shell, 1).await;
 }
 
 /// Somebody uninstalls it first, and deletes the objects after.
 pub(crate) async fn the_operator_first(cluster: &Cluster) {
     let shell = cluster.node.shell("helm");
-    installed(cluster, &shell);
+    installed(cluster, &shell).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(&shell);
     shell.run(&format!("helm uninstall connector-operator -n {NAMESPACE} --wait --timeout 60s"));
@@ -38,7 +38,7 @@ pub(crate) async fn the_operator_first(cluster: &Cluster) {
 /// Somebody deletes the definitions, and somebody deletes the namespaces, while the operator is there: it deletes at the vendors, and goes on.
 pub(crate) async fn what_it_works_on_first(cluster: &Cluster) {
     let shell = cluster.node.shell("helm");
-    installed(cluster, &shell);
+    installed(cluster, &shell).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(&shell);
     say("\nA definition is deleted, and with it every object of the kind:");
@@ -51,7 +51,7 @@ pub(crate) async fn what_it_works_on_first(cluster: &Cluster) {
     say("\nThe namespaces are deleted, and with them Secrets, accounts and connectors in any order:");
     shell.run(&format!("kubectl delete namespace {} --timeout=90s", NAMESPACES.join(" ")));
     assert_eq!(cluster.vendors.have().await, LEFT_AT_THE_VENDORS);
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     shell.run(&format!("helm uninstall connector-operator -n {NAMESPACE} --wait --timeout 60s"));
     cleared(&shell);
 }

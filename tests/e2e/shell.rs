@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::process::Run;
 use crate::support::tools;
+
+/// What takes longer says how long.
+const LONG: Duration = Duration::from_secs(3);
 
 /// A new chapter.
 pub(crate) fn heading(text: &str) {
@@ -50,9 +53,13 @@ impl Shell {
     /// The same, and whether it succeeded.
     pub(crate) fn try_run(&self, command: &str) -> (bool, String) {
         println!("$ {command}");
+        let started = Instant::now();
         let (succeeded, said) = self.ask(command);
         for line in said.lines() {
             println!("  {line}");
+        }
+        if started.elapsed() > LONG {
+            println!("  [{}]", seconds(started.elapsed()));
         }
         (succeeded, said)
     }

@@ -26,7 +26,7 @@ pub(crate) async fn from_the_chart_before(cluster: &Cluster) {
     let install = of_the_readme(&format!("helm install connector-operator {CHART}"));
     let install = install.replace(CHART, &folder.join(CHART).display().to_string());
     shell.run(&format!("{install} {} --wait --timeout 90s | head -n 7", settings(cluster)));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     let samples = Samples::of(&cluster.vendors);
     samples.apply(&shell);
     let identities = "kubectl get connectors,connectoraccounts -A --no-headers -o custom-columns=UID:.metadata.uid,NAME:.metadata.name";
@@ -36,7 +36,7 @@ pub(crate) async fn from_the_chart_before(cluster: &Cluster) {
     say("\nthe chart as it is now:");
     let upgrade = format!("helm upgrade connector-operator {CHART} -n {NAMESPACE} --reset-then-reuse-values");
     shell.run(&format!("{upgrade} --wait --timeout 90s | head -n 7"));
-    runs(&shell, 1);
+    runs(&shell, 1).await;
     Samples::ready(&shell);
     let (_, after) = shell.ask(identities);
     assert_eq!(after, before, "the same objects are there");
