@@ -39,7 +39,7 @@ pub(crate) fn build(folder: &Path) {
     builder.run(Command::new("image/build").arg(OPERATOR[0]));
     builder.save(OPERATOR[0]);
     say("the emulator's");
-    builder.from_scratch(EMULATOR, "emulator.Dockerfile", &programs);
+    builder.add(EMULATOR, "emulator.Dockerfile", &programs);
     say("the one that holds pods together");
     let pause = tools::repository().join("tests/e2e/images/pause.rs");
     builder.run(
@@ -48,7 +48,7 @@ pub(crate) fn build(folder: &Path) {
             .arg(programs.join("pause"))
             .arg(pause),
     );
-    builder.from_scratch(PAUSE, "pause.Dockerfile", &programs);
+    builder.add(PAUSE, "pause.Dockerfile", &programs);
     fs::remove_dir_all(&builder.storage).expect("remove the builder's storage");
 }
 
@@ -88,7 +88,7 @@ impl Builder<'_> {
         assert!(ran.status.success(), "{command:?} failed ({}):\n{said}", ran.status);
     }
 
-    fn from_scratch(&self, image: &str, dockerfile: &str, context: &Path) {
+    fn add(&self, image: &str, dockerfile: &str, context: &Path) {
         let dockerfile = tools::repository().join("tests/e2e/images").join(dockerfile);
         self.run(
             Command::new("buildah").args(["build", "--tag", image, "--file"]).arg(dockerfile).arg(context),

@@ -23,12 +23,12 @@ const USER: u32 = 65532;
 pub(crate) fn of_the_readme(beginning: &str) -> String {
     let readme = std::fs::read_to_string(tools::repository().join("README.md")).expect("the README");
     let mut lines = readme.lines().skip_while(|line| !line.starts_with(beginning));
-    let mut command = String::new();
+    let mut parts = Vec::new();
     loop {
         let line = lines.next().unwrap_or_else(|| panic!("the README does not say: {beginning}"));
-        match line.strip_suffix('\\') {
-            Some(part) => command += &format!("{} ", part.trim()),
-            None => return command + line.trim(),
+        parts.push(line.trim_end_matches('\\').trim());
+        if !line.ends_with('\\') {
+            return parts.join(" ");
         }
     }
 }

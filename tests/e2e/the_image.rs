@@ -15,7 +15,7 @@ const LARGEST_BYTES: u64 = 25_000_000;
 const PROGRAM: &str = "usr/local/bin/connector-operator";
 
 /// Looks into the archive that the node runs.
-pub(crate) async fn is_what_it_promises(cluster: &Cluster) {
+pub(crate) fn is_what_it_promises(cluster: &Cluster) {
     let image = Image::read(&machine::images().join(archive(OPERATOR[0])));
     let configuration = &image.configuration["config"];
     assert_eq!(configuration["User"], "65532:65532");

@@ -29,7 +29,7 @@ pub(crate) struct Told {
 
 /// All of them, in their order. Each leaves the cluster as it found it.
 pub(crate) const STORIES: &[Told] = &[
-    Told { name: "the image", tell: |cluster| Box::pin(the_image::is_what_it_promises(cluster)) },
+    Told { name: "the image", tell: |cluster| Box::pin(async { the_image::is_what_it_promises(cluster) }) },
     Told {
         name: "Helm 4 installs, upgrades, rolls and uninstalls",
         tell: |cluster| Box::pin(helm::helm_4(cluster)),
@@ -77,9 +77,8 @@ async fn tell_in_order(stories: &[&Told]) -> ExitCode {
     let started = Instant::now();
     heading("A node");
     let node = Node::start().await;
-    let vendors = match AssertUnwindSafe(Vendors::start(&node)).catch_unwind().await {
-        Ok(vendors) => vendors,
-        Err(_) => return failed(&node),
+    let Ok(vendors) = AssertUnwindSafe(Vendors::start(&node)).catch_unwind().await else {
+        return failed(&node);
     };
     let cluster = Cluster { node, vendors };
     for (passed, story) in stories.iter().enumerate() {

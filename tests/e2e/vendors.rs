@@ -26,6 +26,7 @@ const AGENT: &str = "6c1d9a52-7f0b-4a7e-9c53-0b8f6f2c1e11";
 pub(crate) struct Vendors {
     /// Their controls, from this process.
     pub(crate) emulator: Vendor,
+    host: String,
     /// Onomondo's key.
     pub(crate) api_key: String,
     /// Apono's token.
@@ -55,6 +56,7 @@ impl Vendors {
         say(&format!("the vendors are a pod at {ip}, which pods call {NAME}"));
         let vendors = Vendors {
             emulator: Vendor::at(&format!("http://{ip}:{PORT}")),
+            host: format!("{NAME}:{PORT}"),
             api_key: random_text("onomondo-key"),
             token: random_text("apono-token"),
             client_id: random_text("data-hub-client"),
@@ -66,12 +68,12 @@ impl Vendors {
 
     /// What accounts name.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.host())
+        format!("http://{}", self.host)
     }
 
     /// What the operator has to be allowed to reach.
     pub(crate) fn host(&self) -> String {
-        format!("{NAME}:{PORT}")
+        self.host.clone()
     }
 
     /// What must be read nowhere.
