@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::machine::without_cargos_words;
 use crate::shell::say;
 use crate::support::tools;
 
@@ -76,7 +77,7 @@ impl Builder<'_> {
 
     /// Runs a step, and shows what it said where it fails.
     fn run(&self, command: &mut Command) {
-        let ran = command
+        let ran = without_cargos_words(command)
             .current_dir(tools::repository())
             .env("CONTAINERS_STORAGE_CONF", self.storage.join("storage.conf"))
             .env("BUILDAH_ISOLATION", "chroot")

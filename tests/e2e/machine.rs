@@ -84,6 +84,18 @@ fn enter(folder: &Path) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Takes out of a command's environment what Cargo tells a test of its package. A Cargo below it would take it for a change, and compile
+/// most dependencies anew.
+pub(crate) fn without_cargos_words(command: &mut Command) -> &mut Command {
+    const OF_A_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    for (name, _) in std::env::vars_os() {
+        if OF_A_PACKAGE.iter().any(|words| name.to_string_lossy().starts_with(words)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().expect("run id");
     id.stdout.starts_with(b"0\n")
@@ -98,7 +110,7 @@ fn without_root() -> ExitCode {
 !!!";
     eprintln!("{warning}");
     let remaining = ["helm::", "chart::", "manifests::", "gitops::", "release::"];
-    let told = Command::new(env!("CARGO"))
+    let told = without_cargos_words(&mut Command::new(env!("CARGO")))
         .args(["test", "--locked", "--test", "stories", "--"])
         .args(remaining)
         .current_dir(tools::repository())
