@@ -138,7 +138,8 @@ impl Site<'_> {
                 "--kubelet-preferred-address-types=InternalIP".into(),
                 format!("--secure-port={}", self.port),
                 "--endpoint-reconciler-type=none".into(),
-                "--service-cluster-ip-range=10.0.0.0/24".into(),
+                // Every story has a Service, and there are more stories than a /24 has addresses.
+                "--service-cluster-ip-range=10.0.0.0/16".into(),
                 format!("--authorization-mode={}", self.reach.authorization()),
                 format!("--client-ca-file={}", self.authority.certificate().display()),
                 format!("--tls-cert-file={}", serving.certificate.display()),
