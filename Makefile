@@ -3,12 +3,13 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/connector-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHART_CRDS := charts/connector-operator/files/crds
+RECORDS := $(CURDIR)/target/records
 
 # The stories wait more than they compute: more of them at once than there are cores.
 export RUST_TEST_THREADS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test bench crds manifests stale docs fmt lint deny ci
+.PHONY: help demo control-plane test gitops judge corpus baseline bench crds manifests stale docs fmt lint deny ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -31,6 +32,26 @@ control-plane: ## Build the real control plane, Helm and the other tools that th
 test: control-plane ## Run all tests: laws, and stories on a real control plane
 	cargo test --locked
 	cargo test --locked --lib --no-default-features -- engine:: remote::
+
+gitops: control-plane ## Have Argo CD and Flux themselves apply a repository; STORY=part-of-a-name tells only those
+	@tests/gitops/prepare
+	@tests/build-tools argocd >/dev/null
+	@tests/build-tools flux >/dev/null
+	cargo test --locked --test gitops -- $(STORY)
+
+judge: control-plane ## Have kstatus, kubeconform, crdify and the oldest API server judge what is shipped
+	@tests/build-tools oldest-control-plane >/dev/null
+	cargo test --locked --test judges
+	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test crds
+
+corpus: control-plane ## Record what the objects of the stories were like, for kstatus and Argo CD to judge
+	rm -rf $(RECORDS)
+	-RECORD_OBJECTS=$(RECORDS) cargo test --locked --test stories
+	RECORD_OBJECTS=$(RECORDS) cargo test --locked --test judges corpus::
+
+baseline: ## Take crds/ for what must not break from now on: at a release, or where a break is meant
+	rm -f tests/judges/baseline/*.yaml
+	cp crds/*.yaml tests/judges/baseline/
 
 bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale
@@ -58,7 +79,7 @@ fmt: ## Format the code
 lint: ## Check the format, and let Clippy read everything
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test demo -- -D warnings
+	cargo clippy --locked --test demo --test gitops --test judges -- -D warnings
 
 deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
 	$(CARGO_DENY) --locked check bans licenses sources
