@@ -39,6 +39,14 @@ pub(crate) fn repository(story: &Story) -> Repository {
     repository
 }
 
+/// The Secret with the account's key, for a repository that has it after all.
+pub(crate) fn key(story: &Story) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: onomondo}}\nstringData: {{apiKey: '{}'}}\n",
+        story.api_key
+    )
+}
+
 /// The Secret with the account's key, which is not in the repository.
 pub(crate) async fn key_arrives(story: &mut Story) {
     let key = story.api_key.clone();

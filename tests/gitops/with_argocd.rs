@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::argocd::{ArgoCd, DEADLINE, application, shipped};
 use crate::declared::{
-    ACCOUNT, FOLDER, PLANT_A, PLANT_A_FILE, PLANT_B, connector, key_arrives, repository,
+    ACCOUNT, FOLDER, PLANT_A, PLANT_A_FILE, PLANT_B, connector, key, key_arrives, repository,
 };
 use crate::repository::Repository;
 use crate::support::audit::Audit;
@@ -151,6 +151,18 @@ async fn what_is_pruned_is_deleted_at_the_vendor() {
     team.story.gone(PLANT_B).await;
     assert!(team.story.vendor.connector("plant-b").await.is_none(), "pruned, but still at the vendor");
     assert!(team.story.vendor.connector("plant-a").await.is_some(), "plant-a went too");
+    team.end().await;
+}
+
+#[tokio::test]
+async fn the_key_may_go_in_the_same_moment_as_what_needs_it() {
+    let team = Team::begin("argo-key").await;
+    team.repository.write("connectors/key.yaml", &key(&team.story));
+    let revision = team.push("Declare plant-a and its key").await;
+    team.shows(&revision, "Synced Healthy").await;
+    assert!(team.story.vendor.connector("plant-a").await.is_some(), "Healthy, but not at the vendor");
+
+    // Argo CD deletes all three at once: the vendor is left without plant-a all the same.
     team.end().await;
 }
 

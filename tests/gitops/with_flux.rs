@@ -7,9 +7,10 @@ use crate::declared::{
 };
 use crate::flux::{DEADLINE, Flux, Source, kustomization, shipped};
 use crate::repository::Repository;
+use crate::support::control_plane::ControlPlane;
 use crate::support::objects::{condition, condition_message};
 use crate::support::story::Story;
-use crate::support::wait;
+use crate::support::{tools, wait, yaml};
 
 /// A team's namespace, with a `Kustomization` of the same name.
 struct Team {
@@ -31,6 +32,11 @@ impl Team {
 
     /// Commits the work tree and has Flux take it up.
     async fn push(&self, message: &str) -> String {
+        self.push_with(message, &json!({})).await
+    }
+
+    /// The same, with more in the `Kustomization`'s spec.
+    async fn push_with(&self, message: &str, more: &Value) -> String {
         let revision = self.repository.commit(message);
         let name = &self.story.name;
         self.source.publish(&self.story.objects, &self.repository, &revision).await;
@@ -42,6 +48,7 @@ impl Team {
             shipped["spec"]["sourceRef"]["name"] = json!(name);
             let spec = shipped["spec"].as_object_mut().expect("a spec");
             spec.remove("dependsOn").expect("it depends on the operator, which runs already");
+            spec.extend(more.as_object().cloned().unwrap_or_default());
             self.story.objects.apply_value(shipped, name).await.expect("the Kustomization");
         }
         revision
@@ -123,6 +130,40 @@ async fn what_the_vendor_refuses_fails_at_once_and_names_the_object_that_says_wh
     let there = team.story.vendor.connector("plant-a").await.expect("at the vendor");
     assert_eq!(there["options"]["host"], "https://ingest.example.com/v2");
     team.end().await;
+}
+
+#[tokio::test]
+async fn a_plan_is_enough_where_the_kustomization_says_so() {
+    let mut team = Team::begin("flux-plan").await;
+    key_arrives(&mut team.story).await;
+    let planned = connector("plant-a", "https://ingest.example.com/v1") + "  managementPolicy: Plan\n";
+    team.repository.write(PLANT_A_FILE, &planned);
+    let documented = std::fs::read_to_string(tools::repository().join("docs/gitops.md")).expect("the page");
+    let (_, shown) = documented.split_once("```yaml\nhealthCheckExprs:").expect("what the page shows");
+    let (shown, _) = shown.split_once("```").expect("the end of it");
+    let expressions = &yaml::documents(&format!("healthCheckExprs:{shown}"))[0];
+
+    let revision = team.push_with("Plan plant-a", expressions).await;
+    team.shows(&revision, "True/ReconciliationSucceeded").await;
+    assert_eq!(team.story.condition(PLANT_A, "Ready").await, "False/ChangesPlanned");
+    assert_eq!(team.story.vendor_writes().await, Vec::<String>::new());
+    team.end().await;
+}
+
+#[tokio::test]
+async fn what_flux_installs_is_what_its_definitions_allow() {
+    let plane = ControlPlane::shared().await;
+    Flux::shared().await;
+    let flux = tools::repository().join("deploy/gitops/flux");
+    for file in ["operator/release.yaml", "kustomizations.yaml"] {
+        for (step, more) in [("apply", &["--server-side"][..]), ("delete", &["--wait=false"][..])] {
+            let mut kubectl = plane.kubectl();
+            let ran = kubectl.arg(step).args(more).arg("--filename").arg(flux.join(file)).output();
+            let ran = ran.expect("run kubectl");
+            let said = String::from_utf8_lossy(&ran.stderr);
+            assert!(ran.status.success() && !said.contains("Warning"), "{step} {file}: {said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -123,6 +123,8 @@ impl Site<'_> {
                 format!("--kubeconfig={}", config.display()),
                 format!("--controllers={CONTROLLERS}"),
                 "--leader-elect=false".into(),
+                // As everywhere: each controller with the rights that are made for it. The garbage collector has none without.
+                "--use-service-account-credentials=true".into(),
                 "--secure-port=0".into(),
                 format!("--root-ca-file={}", self.authority.certificate().display()),
                 format!("--service-account-private-key-file={}", signer.key.display()),
