@@ -93,9 +93,8 @@ impl ArgoCd {
 
     /// Waits until it shows an Application so, `Synced Healthy` say, at a commit.
     pub(crate) async fn shows(&self, name: &str, revision: &str, what: &str) -> Value {
-        let is_so = |seen: &Value| {
-            seen["status"]["sync"]["revision"] == revision && ArgoCd::shown(seen) == what
-        };
+        let is_so =
+            |seen: &Value| seen["status"]["sync"]["revision"] == revision && ArgoCd::shown(seen) == what;
         self.eventually(name, what, is_so).await
     }
 
@@ -152,7 +151,8 @@ async fn install(objects: &Objects, manifests: &Path) {
         objects.apply_value(object, NAMESPACE).await.unwrap_or_else(|error| panic!("refused: {error}"));
     };
     put(json!({"kind": "Namespace", "metadata": {"name": NAMESPACE}})).await;
-    for name in ["argocd-cm", "argocd-cmd-params-cm", "argocd-gpg-keys-cm", "argocd-rbac-cm", "argocd-secret"] {
+    for name in ["argocd-cm", "argocd-cmd-params-cm", "argocd-gpg-keys-cm", "argocd-rbac-cm", "argocd-secret"]
+    {
         for object in yaml::documents_of_file(&manifests.join(format!("{name}.yaml"))) {
             put(object).await;
         }
@@ -249,7 +249,12 @@ impl Site<'_> {
             ("PATH", format!("{}:{path}", tools::folder("helm3").display())),
         ]
         .map(|(name, value)| (name.to_owned(), value));
-        Process::start(&self.tools.join("argocd"), arguments, &variables, &self.folder.join(format!("{part}.log")))
+        Process::start(
+            &self.tools.join("argocd"),
+            arguments,
+            &variables,
+            &self.folder.join(format!("{part}.log")),
+        )
     }
 }
 

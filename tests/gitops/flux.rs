@@ -35,8 +35,9 @@ impl Flux {
     /// The one of the control plane that the stories share. The first caller starts it, the others wait.
     pub(crate) async fn shared() -> &'static Flux {
         static SHARED: OnceCell<Flux> = OnceCell::const_new();
-        let start =
-            || async { Flux::start(ControlPlane::shared().await, &Run::current().folder().join("flux")).await };
+        let start = || async {
+            Flux::start(ControlPlane::shared().await, &Run::current().folder().join("flux")).await
+        };
         SHARED.get_or_init(start).await
     }
 

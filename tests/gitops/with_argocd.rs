@@ -87,9 +87,12 @@ async fn an_application_is_healthy_only_once_the_vendor_has_it() {
         if hits >= 2 { Ok(()) } else { Err(format!("{hits} refusals")) }
     })
     .await;
-    let shown = team.shows(&revision, "Synced Progressing").await;
-    let health = health_of(&shown, "plant-a");
-    assert!(health.starts_with("Progressing: plant-a: ") && health.contains("503"), "{health}");
+    let is_told = |seen: &Value| {
+        let health = health_of(seen, "plant-a");
+        health.starts_with("Progressing: plant-a: ") && health.contains("503")
+    };
+    let shown = team.argocd.eventually(&team.story.name, "waiting for the vendor", is_told).await;
+    assert_eq!(ArgoCd::shown(&shown), "Synced Progressing");
 
     team.story.vendor.heal().await;
     team.shows(&revision, "Synced Healthy").await;
@@ -193,7 +196,8 @@ async fn argo_cd_and_the_operator_leave_each_other_in_peace() {
     let started = Instant::now();
     for round in 1..=COMPARED {
         // The pause is what is under test here: this long, nothing may happen.
-        tokio::time::sleep((started + QUIET / COMPARED * round).saturating_duration_since(Instant::now())).await;
+        tokio::time::sleep((started + QUIET / COMPARED * round).saturating_duration_since(Instant::now()))
+            .await;
         team.argocd.refresh(&team.story.name, "hard").await;
         let again = team
             .argocd

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::declared::{
-    ACCOUNT, FOLDER, PLANT_A, PLANT_A_FILE, PLANT_B, connector, key_arrives, repository,
-};
+use crate::declared::{ACCOUNT, FOLDER, PLANT_A, PLANT_A_FILE, PLANT_B, connector, key_arrives, repository};
 use crate::flux::{DEADLINE, Flux, Source, kustomization, shipped};
 use crate::repository::Repository;
 use crate::support::control_plane::ControlPlane;
@@ -82,9 +80,11 @@ async fn a_kustomization_is_ready_only_once_the_vendor_has_it() {
         if hits >= 2 { Ok(()) } else { Err(format!("{hits} refusals")) }
     })
     .await;
-    let waiting = team.shows(&revision, "Unknown/Progressing").await;
-    let message = condition_message(&waiting, "Ready");
-    assert!(message.starts_with("Running health checks"), "{message}");
+    let is_waiting = |seen: &Value| {
+        let is_unknown = condition(seen, "Ready") == "Unknown/Progressing";
+        is_unknown && condition_message(seen, "Reconciling").starts_with("Running health checks")
+    };
+    team.flux.eventually(&team.story.name, "waiting for the vendor", is_waiting).await;
 
     team.story.vendor.heal().await;
     team.shows(&revision, "True/ReconciliationSucceeded").await;
@@ -116,7 +116,8 @@ async fn what_the_vendor_refuses_fails_at_once_and_names_the_object_that_says_wh
     let failed = team.shows(&revision, "False/HealthCheckFailed").await;
     // Flux shows which object failed, and no word of it: those are on the object.
     let message = condition_message(&failed, "Ready");
-    let stalled = "failed early due to stalled resources: [OnomondoConnector/flux-failed/plant-a status: 'Failed'";
+    let stalled =
+        "failed early due to stalled resources: [OnomondoConnector/flux-failed/plant-a status: 'Failed'";
     assert!(message.contains(stalled), "{message}");
     let refused = team.story.get(PLANT_A).await;
     assert_eq!(condition(&refused, "Stalled"), "True/InvalidSpec");

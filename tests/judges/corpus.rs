@@ -30,7 +30,8 @@ fn kstatus_and_argo_cd_agree_on_everything_that_the_stories_saw() {
 
 #[test]
 fn kstatus_and_argo_cd_agree_on_every_case_of_the_health_checks() {
-    let folder = tools::repository().join("deploy/gitops/argocd/resource_customizations/connector-operator.io");
+    let folder =
+        tools::repository().join("deploy/gitops/argocd/resource_customizations/connector-operator.io");
     let mut objects = Vec::new();
     for kind in KINDS {
         let cases = std::fs::read_dir(folder.join(kind).join("testdata")).expect("the cases of a kind");
@@ -115,7 +116,8 @@ fn reduced(object: &Value) -> Value {
         reduced["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     }
     for field in ["suspend", "managementPolicy"] {
-        if let Some(value) = object["spec"].get(field).filter(|value| **value != false && **value != "Manage") {
+        if let Some(value) = object["spec"].get(field).filter(|value| **value != false && **value != "Manage")
+        {
             reduced["spec"][field] = value.clone();
         }
     }

@@ -30,7 +30,9 @@ async fn everything_rendered_is_as_the_api_server_describes_it() {
 
 #[tokio::test]
 async fn a_field_that_nobody_knows_is_found() {
-    for (name, pointer) in [("deployment", "/spec/template/spec"), ("connector", "/spec"), ("rule", "/rules/0")] {
+    for (name, pointer) in
+        [("deployment", "/spec/template/spec"), ("connector", "/spec"), ("rule", "/rules/0")]
+    {
         let file = match name {
             "connector" => tools::repository().join("deploy/samples/onomondo-connector-https.yaml"),
             _ => tools::repository().join("deploy/install.yaml"),
@@ -73,8 +75,7 @@ fn manifests(plane: &ControlPlane) -> Vec<(String, Vec<Value>)> {
     let samples = samples.iter().flat_map(|file| yaml::documents_of_file(file)).collect();
     parts.push(("samples".to_owned(), samples));
     for overlay in ["cluster-scoped", "namespace-scoped"] {
-        let built =
-            plane.kubectl().arg("kustomize").arg(deploy.join("overlays").join(overlay)).output();
+        let built = plane.kubectl().arg("kustomize").arg(deploy.join("overlays").join(overlay)).output();
         let built = built.expect("run kubectl");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let objects = yaml::documents(&String::from_utf8_lossy(&built.stdout));

@@ -9,7 +9,8 @@ use crate::support::{tools, yaml};
 
 #[test]
 fn every_action_is_pinned_by_its_commit() {
-    let pinned = Regex::new(r"^[a-z0-9-]+/[a-z0-9/-]+@[0-9a-f]{40} # v[0-9]+(\.[0-9]+)*$").expect("a pattern");
+    let pinned =
+        Regex::new(r"^[a-z0-9-]+/[a-z0-9/-]+@[0-9a-f]{40} # v[0-9]+(\.[0-9]+)*$").expect("a pattern");
     for file in workflows() {
         let text = std::fs::read_to_string(&file).expect("a workflow");
         let uses = text.lines().filter_map(|line| line.split_once("uses:"));

@@ -63,7 +63,8 @@ async fn two_tools_apply_the_same_object_and_neither_meets_the_operator() {
     apply("argocd");
     story.settled().await;
     let after = story.get(PLANT_A).await;
-    for part in ["/spec", "/status", "/metadata/finalizers", "/metadata/generation", "/metadata/annotations"] {
+    for part in ["/spec", "/status", "/metadata/finalizers", "/metadata/generation", "/metadata/annotations"]
+    {
         assert_eq!(after.pointer(part), before.pointer(part), "{part}");
     }
     assert_eq!(story.kubernetes_writes().await, written, "the operator wrote");

@@ -146,7 +146,11 @@ async fn writes_and_refusals_are_counted_from_the_audit_log() {
     let account = "{kind: OnomondoAccount, metadata: {name: a}, spec: {apiKeySecretRef: {name: a}}}";
     objects.apply(account, "audit").await.expect("an account");
     let file = folder.join("operator.kubeconfig");
-    plane.write_kubeconfig(&file, &User::Token(&token(plane, &release.namespace, &release.service_account).await), "audit");
+    plane.write_kubeconfig(
+        &file,
+        &User::Token(&token(plane, &release.namespace, &release.service_account).await),
+        "audit",
+    );
     let as_operator = kubeconfig::client(&file).await;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, "OnomondoAccount"));
     let accounts: Api<DynamicObject> = Api::namespaced_with(as_operator, "audit", &resource);
