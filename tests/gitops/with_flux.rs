@@ -56,6 +56,15 @@ impl Team {
         self.flux.shows(&self.story.name, revision, what).await
     }
 
+    /// Waits until Flux has applied everything and waits for it.
+    async fn waits(&self) {
+        let is_waiting = |seen: &Value| {
+            let is_unknown = condition(seen, "Ready") == "Unknown/Progressing";
+            is_unknown && condition_message(seen, "Reconciling").starts_with("Running health checks")
+        };
+        self.flux.eventually(&self.story.name, "waiting for the vendor", is_waiting).await;
+    }
+
     /// The end of what the `Kustomization` declares: Flux deletes it all.
     async fn end(self) {
         self.story.objects.delete(&kustomization(&self.story.name)).await.expect("delete the Kustomization");
@@ -80,11 +89,7 @@ async fn a_kustomization_is_ready_only_once_the_vendor_has_it() {
         if hits >= 2 { Ok(()) } else { Err(format!("{hits} refusals")) }
     })
     .await;
-    let is_waiting = |seen: &Value| {
-        let is_unknown = condition(seen, "Ready") == "Unknown/Progressing";
-        is_unknown && condition_message(seen, "Reconciling").starts_with("Running health checks")
-    };
-    team.flux.eventually(&team.story.name, "waiting for the vendor", is_waiting).await;
+    team.waits().await;
 
     team.story.vendor.heal().await;
     team.shows(&revision, "True/ReconciliationSucceeded").await;
@@ -97,7 +102,7 @@ async fn a_secret_that_arrives_after_the_kustomization_heals_it() {
     let mut team = Team::begin("flux-secret").await;
     let revision = team.push("Declare plant-a before its key").await;
     team.story.becomes(ACCOUNT, "Ready", "False/SecretNotFound").await;
-    team.shows(&revision, "Unknown/Progressing").await;
+    team.waits().await;
 
     key_arrives(&mut team.story).await;
     team.shows(&revision, "True/ReconciliationSucceeded").await;
