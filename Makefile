@@ -46,6 +46,7 @@ judge: control-plane ## Have kstatus, kubeconform, crdify and the oldest API ser
 	@tests/build-tools oldest-control-plane >/dev/null
 	cargo test --locked --test judges
 	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test crds
+	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test stories -- create:: update::
 
 corpus: control-plane ## Record what the objects of the stories were like, for kstatus and Argo CD to judge
 	rm -rf $(RECORDS)

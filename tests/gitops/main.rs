@@ -9,6 +9,7 @@
 mod support;
 
 mod argocd;
+mod checks;
 mod declared;
 mod flux;
 mod from_nothing;

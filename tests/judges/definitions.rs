@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::objects::KINDS;
 use crate::support::process::Run;
-use crate::support::tools;
+use crate::support::{chart, tools, yaml};
 
 #[test]
 fn no_definition_breaks_what_the_last_baseline_allowed() {
@@ -32,6 +32,16 @@ fn a_narrower_definition_is_found() {
     std::fs::write(&file, narrower).expect("write a definition");
     let said = compare(&definitions().join(name), &file).expect_err("crdify finds nothing");
     assert!(said.contains("clientIds"), "{said}");
+}
+
+#[test]
+fn the_oldest_api_server_of_the_tests_is_the_oldest_that_the_chart_admits() {
+    let server = tools::folder("oldest-control-plane").join("kube-apiserver");
+    let said = Command::new(server).arg("--version").output().expect("run kube-apiserver").stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let minor = said.trim().rsplit_once('.').expect("a version").0.replace("Kubernetes v", "");
+    let chart = &yaml::documents_of_file(&chart::folder().join("Chart.yaml"))[0];
+    assert_eq!(chart["kubeVersion"], format!(">={minor}.0-0"), "the tests run {said}");
 }
 
 fn compare(before: &Path, after: &Path) -> Result<(), String> {

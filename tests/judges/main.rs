@@ -5,8 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chart;
 mod corpus;
 mod definitions;
+mod release;
 mod rendered;
 mod schemas;
 mod workflows;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -24,7 +25,10 @@ pub fn argo_cd_shows<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<String
         script(),
         calls.join("\n")
     );
-    let file = Run::current().folder().join("health.lua");
+    // Tests ask at the same time.
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("health-{}.lua", ASKED.fetch_add(1, Ordering::Relaxed));
+    let file = Run::current().folder().join(name);
     std::fs::write(&file, program).expect("write the program");
     let ran = Command::new(tools::folder("lua").join("glua")).arg(&file).output().expect("run glua");
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
