@@ -92,7 +92,7 @@ advisories: $(CARGO_DENY) ## Check all dependencies for known vulnerabilities, b
 	$(CARGO_DENY) --locked check advisories
 
 sbom: $(CARGO_CYCLONEDX) ## Write what the operator is made of to SBOM=file, as CycloneDX
-	$(CARGO_CYCLONEDX) cyclonedx --format json --spec-version 1.5 --describe crate --no-build-deps --override-filename connector-operator.cdx
+	$(CARGO_CYCLONEDX) cyclonedx --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu --no-build-deps --override-filename connector-operator.cdx
 	mkdir -p $(dir $(SBOM))
 	mv connector-operator.cdx.json $(SBOM)
 
