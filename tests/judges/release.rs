@@ -40,9 +40,12 @@ fn a_release_names_its_image_by_digest_and_signs_whatever_it_publishes() {
     let digest = format!("sha256:{}", "0".repeat(64));
     let signed = [
         format!("cosign sign --yes {image}@{digest}"),
-        format!("cosign attest --yes --type cyclonedx --predicate target/published/connector-operator.cdx.json {image}@{digest}"),
+        format!(
+            "cosign attest --yes --type cyclonedx --predicate target/published/connector-operator.cdx.json {image}@{digest}"
+        ),
         format!("cosign sign --yes registry.example.com/team/charts/connector-operator@{digest}"),
-        "cosign sign-blob --yes --bundle target/published/SHA256SUMS.bundle target/published/SHA256SUMS".to_owned(),
+        "cosign sign-blob --yes --bundle target/published/SHA256SUMS.bundle target/published/SHA256SUMS"
+            .to_owned(),
     ];
     for command in signed {
         assert!(said.contains(&format!("would: {command}\n")), "no `{command}` in:\n{said}");

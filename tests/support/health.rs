@@ -17,6 +17,8 @@ pub fn script() -> String {
 
 /// What Argo CD shows of each of these objects, as `Healthy: the message`.
 pub fn argo_cd_shows<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    // Tests ask at the same time.
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
     let calls: Vec<String> = objects.map(|object| format!("show({})", lua(object))).collect();
     // Argo CD gives a check neither these libraries nor more than a second.
     let program = format!(
@@ -25,8 +27,6 @@ pub fn argo_cd_shows<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<String
         script(),
         calls.join("\n")
     );
-    // Tests ask at the same time.
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
     let name = format!("health-{}.lua", ASKED.fetch_add(1, Ordering::Relaxed));
     let file = Run::current().folder().join(name);
     std::fs::write(&file, program).expect("write the program");
