@@ -2,7 +2,11 @@
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/connector-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
+SBOM := target/connector-operator.cdx.json
 CHART_CRDS := charts/connector-operator/files/crds
+RECORDS := $(CURDIR)/target/records
 
 # The stories wait more than they compute: more of them at once than there are cores.
 export RUST_TEST_THREADS ?= 6
@@ -13,7 +17,7 @@ SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test
 export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test simulate replay e2e image bench soak crds manifests stale docs fmt lint deny ci
+.PHONY: help demo control-plane test simulate replay e2e image gitops judge corpus baseline bench soak crds manifests stale docs fmt lint deny advisories sbom release ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -50,6 +54,27 @@ e2e: ## Install the operator by Helm and kustomize on a real node, as root; STOR
 image: ## Build the image with docker or buildah: IMAGE=name:tag PLATFORM=linux/arm64; OFFLINE=1 where no registry is reachable
 	image/build $(or $(IMAGE),connector-operator:dev)
 
+gitops: control-plane ## Have Argo CD and Flux themselves apply a repository; STORY=part-of-a-name tells only those
+	@tests/gitops/prepare
+	@tests/build-tools argocd >/dev/null
+	@tests/build-tools flux >/dev/null
+	cargo test --locked --test gitops -- $(STORY)
+
+judge: control-plane ## Have kstatus, kubeconform, crdify and the oldest API server judge what is shipped
+	@tests/build-tools oldest-control-plane >/dev/null
+	cargo test --locked --test judges
+	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test crds
+	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test stories -- create:: update::
+
+corpus: control-plane ## Record what the objects of the stories were like, for kstatus and Argo CD to judge
+	rm -rf $(RECORDS)
+	RECORD_OBJECTS=$(RECORDS) cargo test --locked --test stories
+	RECORD_OBJECTS=$(RECORDS) cargo test --locked --test judges corpus::
+
+baseline: ## Take crds/ for what must not break from now on: at a release, or where a break is meant
+	rm -f tests/judges/baseline/*.yaml
+	cp crds/*.yaml tests/judges/baseline/
+
 bench: control-plane ## Measure what N connectors of a vendor cost (N=1000 VENDOR=onomondo, apono or omf): counts are asserted, seconds printed
 	N=$(or $(N),1000) VENDOR=$(VENDOR) cargo bench --locked --bench scale
 
@@ -79,10 +104,24 @@ fmt: ## Format the code
 lint: ## Check the format, and let Clippy read everything
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test demo --test soak --test e2e --test simulation -- -D warnings
+	cargo clippy --locked --test demo --test soak --test e2e --test simulation --test gitops --test judges -- -D warnings
 
 deny: $(CARGO_DENY) ## Check the licences and sources of all dependencies
 	$(CARGO_DENY) --locked check bans licenses sources
+
+advisories: $(CARGO_DENY) ## Check all dependencies for known vulnerabilities, by the RustSec database, which is fetched
+	$(CARGO_DENY) --locked check advisories
+
+sbom: $(CARGO_CYCLONEDX) ## Write what the operator is made of to SBOM=file, as CycloneDX
+	$(CARGO_CYCLONEDX) cyclonedx --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu --no-build-deps --override-filename connector-operator.cdx
+	mkdir -p $(dir $(SBOM))
+	mv connector-operator.cdx.json $(SBOM)
+
+release: ## Publish TAG=v1.2.3 to REGISTRY=ghcr.io/owner and sign it; DRY_RUN=1 says what it would do
+	release/publish
+
+$(CARGO_CYCLONEDX):
+	env -u CARGO_TARGET_DIR cargo install --locked cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION) --root $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
 
 $(CARGO_DENY):
 	env -u CARGO_TARGET_DIR cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)

@@ -1,12 +1,11 @@
 //! What Argo CD shows of the operator's objects: its health checks, run by the Lua that Argo CD runs them with.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::health::{argo_cd_shows, script};
 use crate::support::objects::{GROUP, KINDS, VERSION};
-use crate::support::process::Run;
 use crate::support::{tools, yaml};
 
 /// Set (to anything) to write the files anew instead of comparing.
@@ -74,21 +73,7 @@ fn argo_cd_shows_every_situation_as_it_is() {
         .map(|(name, case)| (name, case["object"].clone(), case["health"].clone()))
         .collect();
     assert!(cases.len() > 90, "only {} cases", cases.len());
-    let calls: Vec<String> = cases.iter().map(|(_, object, _)| format!("show({})", lua(object))).collect();
-    // Argo CD gives a check neither these libraries nor more than a second.
-    let program = format!(
-        "string, io, os = nil, nil, nil\nlocal function health(obj)\n{}\nend\n\
-         local function show(obj)\n  local found = health(obj)\n  print(found.status .. \": \" .. found.message)\nend\n{}",
-        script(),
-        calls.join("\n")
-    );
-    let file = Run::current().folder().join("health.lua");
-    std::fs::write(&file, program).expect("write the program");
-    let ran = Command::new(tools::folder("lua").join("glua")).arg(&file).output().expect("run glua");
-    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
-    let found: Vec<&str> = said.lines().collect();
-    assert_eq!(found.len(), cases.len(), "{said}");
+    let found = argo_cd_shows(cases.iter().map(|(_, object, _)| object));
     for ((name, _, health), found) in cases.iter().zip(found) {
         let expected = format!(
             "{}: {}",
@@ -182,28 +167,11 @@ fn condition(text: &Value) -> Value {
     })
 }
 
-/// Plain data as Lua writes it.
-fn lua(value: &Value) -> String {
-    match value {
-        Value::Null => "nil".to_owned(),
-        Value::Array(items) => format!("{{{}}}", items.iter().map(lua).collect::<Vec<_>>().join(", ")),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| format!("[{key:?}] = {}", lua(value)));
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
-        }
-        plain => plain.to_string(),
-    }
-}
-
 fn text(value: &Value) -> String {
     format!(
         "# Made by `make manifests` of health.lua and cases.yaml.\n{}",
         serde_yaml::to_string(value).expect("plain data")
     )
-}
-
-fn script() -> String {
-    std::fs::read_to_string(folder().join("health.lua")).expect("the health check")
 }
 
 fn folder() -> PathBuf {

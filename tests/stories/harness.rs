@@ -146,7 +146,11 @@ async fn writes_and_refusals_are_counted_from_the_audit_log() {
     let account = "{kind: OnomondoAccount, metadata: {name: a}, spec: {apiKeySecretRef: {name: a}}}";
     objects.apply(account, "audit").await.expect("an account");
     let file = folder.join("operator.kubeconfig");
-    plane.write_kubeconfig(&file, &User::Token(&token(plane, &release).await), "audit");
+    plane.write_kubeconfig(
+        &file,
+        &User::Token(&token(plane, &release.namespace, &release.service_account).await),
+        "audit",
+    );
     let as_operator = kubeconfig::client(&file).await;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, "OnomondoAccount"));
     let accounts: Api<DynamicObject> = Api::namespaced_with(as_operator, "audit", &resource);
@@ -154,7 +158,7 @@ async fn writes_and_refusals_are_counted_from_the_audit_log() {
     let audit = Audit::of(plane, &release.user());
     let finalizer = Patch::Merge(json!({"metadata": {"finalizers": ["connector-operator.io/finalizer"]}}));
     accounts.patch("a", &PatchParams::default(), &finalizer).await.expect("set a finalizer");
-    let status = json!({"apiVersion": "connector-operator.io/v1alpha1", "kind": "OnomondoAccount", "status": {"observedGeneration": 1}});
+    let status = json!({"apiVersion": "connector-operator.io/v1alpha1", "kind": "OnomondoAccount", "status": {"observedGeneration": -1}});
     let forced = PatchParams::apply("connector-operator").force();
     accounts.patch_status("a", &forced, &Patch::Apply(status)).await.expect("apply the status");
     accounts.get("a").await.expect("read it");

@@ -9,6 +9,7 @@ mod accounts;
 mod adoption;
 mod api_server;
 mod apono;
+mod applied;
 mod canaries;
 mod certificate;
 mod chart;

@@ -95,11 +95,13 @@ impl Release {
                 .await
                 .unwrap_or_else(|error| panic!("the API server refuses what the chart renders: {error}"));
         }
-        let find = |kind: &str| {
-            let found = manifests.iter().find(|manifest| manifest["kind"] == kind);
-            found.unwrap_or_else(|| panic!("the chart renders no {kind}"))
-        };
-        let pod = &find("Deployment")["spec"]["template"]["spec"];
+        let deployment = manifests.iter().find(|manifest| manifest["kind"] == "Deployment");
+        Release::of(deployment.expect("the chart renders a Deployment"), namespace)
+    }
+
+    /// What a Deployment of the chart starts.
+    pub fn of(deployment: &Value, namespace: &str) -> Release {
+        let pod = &deployment["spec"]["template"]["spec"];
         let arguments = pod["containers"][0]["args"].as_array().expect("the operator's arguments");
         let variables = pod["containers"][0]["env"].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().expect("text").to_owned();

@@ -173,6 +173,8 @@ impl Site<'_> {
                 // Each controller with the rights of its own, which those of pods need.
                 format!("--use-service-account-credentials={}", self.reach == Reach::Pods),
                 "--leader-elect=false".into(),
+                // As everywhere: each controller with the rights that are made for it. The garbage collector has none without.
+                "--use-service-account-credentials=true".into(),
                 "--secure-port=0".into(),
                 format!("--root-ca-file={}", self.authority.certificate().display()),
                 format!("--service-account-private-key-file={}", signer.key.display()),

@@ -20,7 +20,7 @@ use super::components::{self, Reach, Site};
 use super::http::send_json;
 use super::objects::VERSION;
 use super::process::{Process, Run, Signal, free_port};
-use super::{kubeconfig, tools, wait};
+use super::{kubeconfig, record, tools, wait};
 
 /// Seen: 3 s on two idle cores. The rest is for a machine that does other work too.
 const STARTS_WITHIN: Duration = Duration::from_mins(2);
@@ -71,7 +71,14 @@ impl ControlPlane {
     async fn start(name: &str) -> ControlPlane {
         let plane = ControlPlane::begin(name, Reach::Processes).await;
         plane.install_crds().await;
+        plane.processes().extend(record::start(name, &plane.tools, &plane.kubeconfig()));
         plane
+    }
+
+    /// One that knows none of the operator's kinds, for a test that installs them itself. It ends with the value. `name` is
+    /// that of its folder and begins with `control-plane`.
+    pub async fn without_definitions(name: &str) -> ControlPlane {
+        ControlPlane::begin(name, Reach::Processes).await
     }
 
     async fn begin(name: &str, reach: Reach) -> ControlPlane {
@@ -141,9 +148,17 @@ impl ControlPlane {
     }
 
     async fn install_crds(&self) {
+        for name in self.define(&tools::repository().join("crds")).await {
+            self.served(&name).await;
+        }
+    }
+
+    /// Applies every definition of a folder's YAML files and waits until they are established. Other objects in there are
+    /// left out. Returns the definitions' names.
+    pub async fn define(&self, folder: &Path) -> Vec<String> {
         let crds: Api<CustomResourceDefinition> = Api::all(self.client().await);
         let mut names = Vec::new();
-        for definition in definitions(&tools::repository().join("crds")) {
+        for definition in definitions(folder) {
             let name = definition["metadata"]["name"].as_str().expect("a CRD has a name").to_owned();
             let params = PatchParams::apply("tests").force();
             crds.patch(&name, &params, &Patch::Apply(&definition))
@@ -151,14 +166,14 @@ impl ControlPlane {
                 .unwrap_or_else(|error| panic!("the API server refuses the CRD {name}: {error}"));
             names.push(name);
         }
-        for name in names {
-            let established = await_condition(crds.clone(), &name, is_crd_established());
+        for name in &names {
+            let established = await_condition(crds.clone(), name, is_crd_established());
             tokio::time::timeout(STARTS_WITHIN, established)
                 .await
                 .unwrap_or_else(|_| panic!("the CRD {name} is not Established after {STARTS_WITHIN:?}"))
                 .unwrap_or_else(|error| panic!("cannot watch the CRD {name}: {error}"));
-            self.served(&name).await;
         }
+        names
     }
 
     /// For a moment after a CRD is Established, the API server answers its lists with "storage is (re)initializing".
@@ -280,5 +295,8 @@ fn definitions(folder: &Path) -> Vec<Value> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     files.sort();
-    files.iter().flat_map(|file| super::yaml::documents_of_file(file)).collect()
+    let mut objects: Vec<Value> =
+        files.iter().flat_map(|file| super::yaml::documents_of_file(file)).collect();
+    objects.retain(|object| object["kind"] == "CustomResourceDefinition");
+    objects
 }

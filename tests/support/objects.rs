@@ -61,6 +61,10 @@ fn group_and_version(kind: &str) -> (&'static str, &'static str) {
         "Deployment" => ("apps", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
+        "Application" | "AppProject" => ("argoproj.io", "v1alpha1"),
+        "Kustomization" => ("kustomize.toolkit.fluxcd.io", "v1"),
+        "GitRepository" => ("source.toolkit.fluxcd.io", "v1"),
         _ => (GROUP, VERSION),
     }
 }
@@ -125,6 +129,15 @@ impl Objects {
     pub async fn merge(&self, address: &Address, change: &Value) -> Result<(), String> {
         self.api(&address.kind, &address.namespace)
             .patch(&address.name, &PatchParams::default(), &Patch::Merge(change))
+            .await
+            .map(|_| ())
+            .map_err(|error| format!("{address}: {}", message(&error)))
+    }
+
+    /// Merges `status` into an object's status, as the controller of another kind would.
+    pub async fn merge_status(&self, address: &Address, status: &Value) -> Result<(), String> {
+        self.api(&address.kind, &address.namespace)
+            .patch_status(&address.name, &PatchParams::default(), &Patch::Merge(json!({"status": status})))
             .await
             .map(|_| ())
             .map_err(|error| format!("{address}: {}", message(&error)))

@@ -29,7 +29,7 @@ impl Operator {
     /// Starts a replica and waits until `/readyz` says yes.
     pub async fn start(plane: &ControlPlane, release: &Release, name: &str, folder: &Path) -> Operator {
         let kubeconfig = folder.join(format!("{name}.kubeconfig"));
-        let token = token(plane, release).await;
+        let token = token(plane, &release.namespace, &release.service_account).await;
         let cluster = release.cluster.clone().unwrap_or_else(|| plane.host());
         plane.write_kubeconfig_by_name(&kubeconfig, &cluster, &User::Token(&token), &release.namespace);
         let log = folder.join(format!("{name}.log"));
@@ -138,15 +138,14 @@ fn on_port(arguments: &[String], port: u16) -> Vec<String> {
     others.chain([format!("--listen=127.0.0.1:{port}")]).collect()
 }
 
-/// What the kubelet would mount into the pod.
-pub async fn token(plane: &ControlPlane, release: &Release) -> String {
+/// What the kubelet would mount into a pod of this ServiceAccount.
+pub async fn token(plane: &ControlPlane, namespace: &str, service_account: &str) -> String {
     let request = json!({
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
         "spec": {"expirationSeconds": TOKEN_LASTS_SECONDS},
     });
-    let path =
-        format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", release.namespace, release.service_account);
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token");
     let request = http::Request::post(path).body(request.to_string().into_bytes()).expect("a request");
     let reply: Value = plane.client().await.request(request).await.expect("a token for the ServiceAccount");
     reply["status"]["token"].as_str().expect("a token").to_owned()
