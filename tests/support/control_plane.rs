@@ -211,7 +211,10 @@ impl ControlPlane {
         user: &kubeconfig::User<'_>,
         namespace: &str,
     ) {
-        write_private(file, &kubeconfig::text(&format!("https://{host}"), &self.authority(), user, namespace));
+        write_private(
+            file,
+            &kubeconfig::text(&format!("https://{host}"), &self.authority(), user, namespace),
+        );
     }
 
     /// Address and port of the API server.

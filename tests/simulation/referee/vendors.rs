@@ -136,7 +136,8 @@ impl Referee {
             .filter(open)
             .filter(means)
             // An old claim may be left of a name that the spec asks for no more.
-            .max_by_key(|one| (one.wanted() == body["name"].as_str(), one.revision())) else {
+            .max_by_key(|one| (one.wanted() == body["name"].as_str(), one.revision()))
+        else {
             self.breaks(now, CLAIMED, format!("{what}: nothing claims {}", body["name"]));
             return;
         };
