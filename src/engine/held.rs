@@ -5,9 +5,10 @@
 use super::context::Context;
 use super::kubernetes::WriteError;
 use super::object::{Object, ObjectKey};
+use super::outcome::Outcome;
 use super::pass::Pass;
 use super::queue::Cause;
-use super::run::{Controller, Key, Outcome};
+use super::run::{Controller, Key};
 use super::status::Verdict;
 use super::vendor::Vendor;
 use std::sync::Arc;
