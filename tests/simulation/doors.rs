@@ -244,9 +244,13 @@ async fn to_vendor(
 fn lacking(world: &World, request: &http::Request<Bytes>) -> Option<Lacking> {
     const SEEN: usize = 3;
     let vendor = Vendor::of_path(request.uri().path()).filter(|_| request.method() == http::Method::GET)?;
-    let there = all(&world.emulator.state());
-    let has =
-        |identity: &str| there.iter().any(|remote| remote.vendor == vendor && remote.identity == identity);
+    let mut there = all(&world.emulator.state());
+    let now = world.now();
+    {
+        let state = world.state();
+        there.retain(|remote| remote.vendor == vendor && state.referee.is_old(now, remote));
+    }
+    let has = |identity: &str| there.iter().any(|remote| remote.identity == identity);
     let store = world.api.store();
     let declared =
         store.ever(vendor.connectors()).filter_map(|key| Declared::new(key, store.get(key)?.clone()));

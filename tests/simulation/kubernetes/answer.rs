@@ -59,18 +59,43 @@ pub fn conflict(resource: &Resource, name: &str, why: &str) -> Refused {
     Answer::failure(409, "Conflict", message).about(resource, name)
 }
 
-pub fn invalid(resource: &Resource, name: &str, field: &str, why: &str) -> Refused {
-    let kind = if resource.group.is_empty() {
+/// The same as a delete says it, by the kind.
+pub fn conflict_of_kind(resource: &Resource, name: &str, why: &str) -> Refused {
+    let mut refused = conflict(resource, name, why);
+    let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", qualified_kind(resource));
+    refused.body["message"] = message.into();
+    refused.body["details"]["kind"] = resource.kind.clone().into();
+    refused
+}
+
+fn qualified_kind(resource: &Resource) -> String {
+    if resource.group.is_empty() {
         resource.kind.clone()
     } else {
         format!("{}.{}", resource.kind, resource.group)
-    };
+    }
+}
+
+/// A field that never changes was to be changed.
+pub fn immutable(resource: &Resource, name: &str, field: &str, value: &str) -> Refused {
+    let why = format!("Invalid value: {value:?}: field is immutable");
+    let message = format!("{} {name:?} is invalid: {field}: {why}", qualified_kind(resource));
+    let mut refused = Answer::failure(422, "Invalid", message).about(resource, name);
+    refused.body["details"]["kind"] = resource.kind.clone().into();
+    let cause = json!({ "reason": "FieldValueInvalid", "message": why, "field": field });
+    // Two of the server's checks find it.
+    refused.body["details"]["causes"] = json!([cause, cause]);
+    refused
+}
+
+pub fn invalid(resource: &Resource, name: &str, field: &str, why: &str) -> Refused {
+    let kind = qualified_kind(resource);
     let mut refused =
         Answer::failure(422, "Invalid", format!("{kind} {name:?} is invalid: {field}: Forbidden: {why}"))
             .about(resource, name);
     refused.body["details"]["kind"] = resource.kind.clone().into();
-    refused.body["details"]["causes"] =
-        json!([{ "reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"), "field": field }]);
+    let cause = json!({ "reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"), "field": field });
+    refused.body["details"]["causes"] = json!([cause, cause]);
     refused
 }
 

@@ -3,7 +3,9 @@
 //! What is held against the real API server is held in `honesty`. Not simulated: managed fields, CEL rules and schema validation (the worlds
 //! only declare what is valid), and any server-side apply but that of a whole status by one manager.
 
-use super::answer::{Answer, Refused, already_exists, conflict, invalid, not_found};
+use super::answer::{
+    Answer, Refused, already_exists, conflict, conflict_of_kind, immutable, invalid, not_found,
+};
 use super::resource::Resource;
 use super::store::{Key, Store};
 use serde_json::{Map, Value, json};
@@ -11,6 +13,15 @@ use std::sync::Arc;
 
 const MODIFIED: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
+
+/// How an object is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Replace,
+    Merge,
+    /// A uid in an applied configuration is not looked at: only the resourceVersion tells one object from another of its name.
+    Apply,
+}
 
 /// Part of an object that a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +60,7 @@ pub fn create(store: &mut Store, key: &Key, mut object: Value, now: &str) -> Res
 
 /// Replaces an object by one that names the resourceVersion it is based on, or none.
 pub fn replace(store: &mut Store, key: &Key, object: Value) -> Result<Answer, Refused> {
-    change(store, key, Part::Main, |before| {
+    change(store, key, Part::Main, Verb::Replace, |before| {
         let mut after = object;
         for kept in ["uid", "creationTimestamp"] {
             if after["metadata"][kept].is_null() {
@@ -62,7 +73,7 @@ pub fn replace(store: &mut Store, key: &Key, object: Value) -> Result<Answer, Re
 
 /// A JSON merge patch (RFC 7396).
 pub fn merge_patch(store: &mut Store, key: &Key, part: Part, patch: &Value) -> Result<Answer, Refused> {
-    change(store, key, part, |before| {
+    change(store, key, part, Verb::Merge, |before| {
         let mut after = before.clone();
         merge(&mut after, patch);
         after
@@ -71,7 +82,7 @@ pub fn merge_patch(store: &mut Store, key: &Key, part: Part, patch: &Value) -> R
 
 /// Server-side apply of a whole status by the one manager that there is: what it does not name any more goes.
 pub fn apply_status(store: &mut Store, key: &Key, applied: &Value) -> Result<Answer, Refused> {
-    change(store, key, Part::Status, |before| {
+    change(store, key, Part::Status, Verb::Apply, |before| {
         let mut after = before.clone();
         for precondition in ["uid", "resourceVersion"] {
             if let Some(expected) = applied["metadata"].get(precondition) {
@@ -96,7 +107,7 @@ pub fn delete(store: &mut Store, key: &Key, preconditions: &Value, now: &str) ->
                 "the {words} in the precondition ({asked}) does not match the {words} in record ({is}). The object might \
                  have been deleted and then recreated"
             );
-            return Err(conflict(resource, &key.2, &why));
+            return Err(conflict_of_kind(resource, &key.2, &why));
         }
     }
     if has_finalizers(&before) {
@@ -125,12 +136,13 @@ fn change(
     store: &mut Store,
     key: &Key,
     part: Part,
+    verb: Verb,
     edit: impl FnOnce(&Value) -> Value,
 ) -> Result<Answer, Refused> {
     let resource = Resource::named(key.0);
     let before = store.get(key).cloned().ok_or_else(|| not_found(resource, &key.2))?;
     let mut after = edit(&before);
-    check_preconditions(resource, key, &before, &after)?;
+    check_preconditions(resource, key, verb, &before, &after)?;
     let other = if part == Part::Main { "status" } else { "spec" };
     if resource.is_custom() {
         restore(&mut after, &before, other);
@@ -153,31 +165,36 @@ fn change(
         return Ok(Answer::ok(after));
     }
     let is_over = !after["metadata"]["deletionTimestamp"].is_null() && !has_finalizers(&after);
-    let stored = store.put(key.clone(), after);
     if is_over {
+        // The last change is the end: it is told as that, and not as a change before.
         store.take(key);
+        return Ok(Answer::ok(after));
     }
-    Ok(Answer::ok((*stored).clone()))
+    Ok(Answer::ok((*store.put(key.clone(), after)).clone()))
 }
 
+/// What of an object may not differ from what is there: a resourceVersion that was named; and the uid, of which each verb complains in its own way.
 fn check_preconditions(
     resource: &Resource,
     key: &Key,
+    verb: Verb,
     before: &Arc<Value>,
     after: &Value,
 ) -> Result<(), Refused> {
     let of = |object: &Value, name: &str| object["metadata"][name].as_str().map(str::to_owned);
-    if let (Some(asked), Some(is)) = (of(after, "uid"), of(before, "uid"))
-        && asked != is
-    {
+    let differs = |name: &str| match (of(after, name), of(before, name)) {
+        (Some(asked), Some(is)) if !asked.is_empty() && asked != is => Some((asked, is)),
+        _ => None,
+    };
+    if let (Verb::Replace, Some((asked, is))) = (verb, differs("uid")) {
         let why = format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {is}");
         return Err(conflict(resource, &key.2, &why));
     }
-    if let (Some(asked), Some(is)) = (of(after, "resourceVersion"), of(before, "resourceVersion"))
-        && !asked.is_empty()
-        && asked != is
-    {
+    if differs("resourceVersion").is_some() {
         return Err(conflict(resource, &key.2, MODIFIED));
+    }
+    if let (Verb::Merge, Some((asked, _))) = (verb, differs("uid")) {
+        return Err(immutable(resource, &key.2, "metadata.uid", &asked));
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ impl Referee {
             if vendor == Vendor::Onomondo { &status["remote"]["name"] } else { &status["remote"]["id"] };
         let identity = identity.as_str().unwrap_or_default();
         let seen = self.seen.get(&(vendor, identity.to_owned()));
-        if seen.is_none_or(|seen| *seen + LONGEST_TRUST < now) {
+        if seen.is_none_or(|(_, last)| *last + LONGEST_TRUST < now) {
             self.breaks(now, TRUE, format!("{what}: the vendor has no {identity}"));
         }
     }
@@ -168,7 +168,8 @@ impl Referee {
     /// Notes when each object was there.
     pub(super) fn see(&mut self, now: Duration, remotes: &[Remote]) {
         for remote in remotes {
-            self.seen.insert((remote.vendor, remote.identity.clone()), now);
+            let seen = self.seen.entry((remote.vendor, remote.identity.clone())).or_insert((now, now));
+            seen.1 = now;
         }
     }
 }

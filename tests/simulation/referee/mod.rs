@@ -9,7 +9,7 @@ mod vendors;
 use super::declared::Declared;
 use super::kubernetes::{Answer, ApiServer, Key, Request};
 use super::line::{Line, Process};
-use super::remote::Vendor;
+use super::remote::{Remote, Vendor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
@@ -48,7 +48,8 @@ pub struct Referee {
     violations: Vec<Violation>,
     told: BTreeMap<(Process, Key), Vec<(Duration, u64)>>,
     makers: BTreeMap<String, Maker>,
-    seen: BTreeMap<(Vendor, String), Duration>,
+    /// When an object of that identity was there first, and last.
+    seen: BTreeMap<(Vendor, String), (Duration, Duration)>,
     calls: BTreeMap<(Process, String), VecDeque<Duration>>,
     held: BTreeMap<(Process, String), Duration>,
     /// The names of creates that made nothing.
@@ -96,6 +97,13 @@ impl Referee {
         for (key, revision) in objects {
             self.told(now, line, &key, revision);
         }
+    }
+
+    /// Whether an object has been there for so long that no list of the vendor's lags it any more.
+    pub fn is_old(&self, now: Duration, remote: &Remote) -> bool {
+        const SETTLED: Duration = Duration::from_mins(2);
+        let seen = self.seen.get(&(remote.vendor, remote.identity.clone()));
+        seen.is_some_and(|(first, _)| *first + SETTLED < now)
     }
 
     /// A person made an object at a vendor, or an agent did.
