@@ -30,6 +30,7 @@ impl Outcome {
 
     /// The outcome of a pass that ended with a write that did not happen: again at once on newer knowledge, or after a growing pause. What the
     /// pass found out until then still reaches whom it concerns.
+    #[must_use]
     pub fn despite(self, error: &WriteError) -> Self {
         let next = match error {
             WriteError::Gone => Next::Wait,

@@ -61,7 +61,6 @@ fn group_and_version(kind: &str) -> (&'static str, &'static str) {
         "Deployment" => ("apps", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
-        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "Application" | "AppProject" => ("argoproj.io", "v1alpha1"),
         "Kustomization" => ("kustomize.toolkit.fluxcd.io", "v1"),
         "GitRepository" => ("source.toolkit.fluxcd.io", "v1"),
