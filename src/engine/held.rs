@@ -11,6 +11,7 @@ use super::queue::Cause;
 use super::run::{Controller, Key};
 use super::status::Verdict;
 use super::vendor::Vendor;
+use crate::api::ConnectorSpec;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,11 +39,13 @@ pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) 
     pass.outcome
 }
 
-/// Whether nothing was said of its present spec yet.
-fn is_waiting<V: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(
-    object: &Object<V>,
-) -> bool {
-    !object.is_deleted() && object.status.observed_generation != Some(object.generation())
+/// Whether nothing was said of its present spec yet. Who is suspended waits for nothing.
+fn is_waiting<V: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(object: &Object<V>) -> bool
+where
+    V::Spec: ConnectorSpec,
+{
+    let is_suspended = object.spec.as_ref().is_ok_and(ConnectorSpec::suspend);
+    !object.is_deleted() && !is_suspended && object.status.observed_generation != Some(object.generation())
 }
 
 impl<V: Vendor> Controller<V> {

@@ -143,6 +143,8 @@ pub struct Facts<'a, V: Vendor> {
     pub claimed: Option<String>,
     /// The identity that the spec asks for or means, and who wins it.
     pub winner: Option<(Identity, Stake)>,
+    /// Whether the object that its status records has come to be another's, who asks for it: while it did not manage, it held nothing.
+    pub is_anothers: bool,
     /// How what it asks for stands, where only one can have that. Only a connector that manages contends.
     pub contest: Contest,
     /// What to do when nothing is there.
@@ -162,6 +164,9 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     }
     if let Some((wanted, holder)) = facts.holder_before_me() {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
+    }
+    if let Some(permit) = WritePermit::of(facts.policy).filter(|_| facts.is_anothers) {
+        return Plan::Forget(permit);
     }
     match facts.locate() {
         Located::Here(identity, bond) => facts.plan_for_existing(identity, bond, convergence),
@@ -202,6 +207,10 @@ impl<V: Vendor> Facts<'_, V> {
             Located::Here(identity, _) => (Some(identity), None),
             Located::Lost(_) | Located::Gone | Located::Nowhere => (None, None),
         };
+        let holds_mine =
+            mine.as_ref().and_then(|mine| stakes.winner(realm, mine)).filter(|stake| stake.holds);
+        self.is_anothers =
+            self.recorded.is_some() && holds_mine.is_some_and(|stake| stake.connector != *self.me);
         let meant = V::wanted(self.spec, &self.me.name).or_else(|| found.clone());
         self.winner = meant.and_then(|meant| {
             let winner = stakes.winner(realm, &meant)?.clone();

@@ -245,6 +245,7 @@ impl<V: Vendor> Pass<'_, V> {
             renaming_to: object_renaming::<V>(&self.object),
             claimed: claim.filter(|_| !is_clean).map(|claim| claim.name),
             winner: None,
+            is_anothers: false,
             contest: Contest::default(),
             when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,
@@ -350,7 +351,10 @@ impl<V: Vendor> Pass<'_, V> {
     async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
         let (verdict, next) = match V::when_absent(&work.account.view.spec, work.spec) {
             WhenAbsent::Create => {
-                let message = format!("{}: it is gone at the vendor and is created again", self.key.name);
+                let message = format!(
+                    "{}: its object is gone at the vendor, or is another connector's now; it is created again",
+                    self.key.name
+                );
                 (Verdict::progressing(message), Next::After(Duration::ZERO))
             }
             WhenAbsent::WaitFor { reason, message, deadline } => {

@@ -93,6 +93,7 @@ impl World {
             renaming_to: None,
             claimed: None,
             winner: None,
+            is_anothers: false,
             contest: Contest::default(),
             when_absent: WhenAbsent::Create,
             snapshot: &self.snapshot,

@@ -18,6 +18,7 @@ struct Situation {
     renaming_to: Option<&'static str>,
     claimed: Option<&'static str>,
     winner: Option<Stake>,
+    is_anothers: bool,
     listed: Vec<ToyThing>,
     lists: u32,
     secrets: SecretFacts,
@@ -38,6 +39,7 @@ fn situation() -> Situation {
         renaming_to: None,
         claimed: None,
         winner: None,
+        is_anothers: false,
         listed: Vec::new(),
         lists: 2,
         secrets: SecretFacts { overwrite_drift: true, ..SecretFacts::default() },
@@ -63,6 +65,7 @@ impl Situation {
             renaming_to: self.renaming_to.map(Identity::from),
             claimed: self.claimed.map(str::to_owned),
             winner: self.winner.clone().map(|winner| ("plant-a".into(), winner)),
+            is_anothers: self.is_anothers,
             contest: Contest::default(),
             when_absent: WhenAbsent::Create,
             snapshot: &snapshot,
@@ -316,6 +319,15 @@ fn a_date_that_our_own_write_of_something_else_moves_is_no_drift() {
     assert_eq!(after("t1", "t2"), [], "our write moved it");
     let drifted = [("options.key", SecretDifference::Drifted)];
     assert_eq!(after("t0", "t2"), drifted, "somebody had moved it before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_has_come_to_be_anothers_is_forgotten_and_never_written_to() {
+    let mut situation =
+        Situation { recorded: Some("old"), listed: vec![thing("old", "blue")], ..situation() };
+    assert!(matches!(situation.plan(), Plan::Update(_)), "as long as it is its own: {:?}", situation.plan());
+    situation.is_anothers = true;
+    assert!(matches!(situation.plan(), Plan::Forget(_)), "{:?}", situation.plan());
 }
 
 proptest! {

@@ -94,7 +94,8 @@ pub fn invalid(resource: &Resource, name: &str, field: &str, why: &str) -> Refus
         Answer::failure(422, "Invalid", format!("{kind} {name:?} is invalid: {field}: Forbidden: {why}"))
             .about(resource, name);
     refused.body["details"]["kind"] = resource.kind.clone().into();
-    let cause = json!({ "reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"), "field": field });
+    let cause =
+        json!({ "reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"), "field": field });
     refused.body["details"]["causes"] = json!([cause, cause]);
     refused
 }
