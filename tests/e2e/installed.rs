@@ -16,6 +16,9 @@ const PROGRAM: &str = "/usr/local/bin/connector-operator";
 /// `terminationGracePeriodSeconds`, where nobody says otherwise.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 const RESYNC: &str = "10s";
+/// That something is gone at a vendor is proven only so long after the operator's start.
+const TIMEOUT: &str = "5s";
+const ALLOWANCE: &str = "--consistency-allowance=1s";
 /// As whom it runs.
 const USER: u32 = 65532;
 
@@ -35,10 +38,14 @@ pub(crate) fn of_the_readme(beginning: &str) -> String {
 
 /// Chart values for vendors that are a pod, and that are looked at often enough for a person who waits.
 pub(crate) fn settings(cluster: &Cluster) -> String {
-    let host = cluster.vendors.host();
-    format!(
-        "--set endpoints.allowInsecure=true --set 'endpoints.allowedHosts={{{host}}}' --set resyncInterval={RESYNC}"
-    )
+    let values = [
+        "endpoints.allowInsecure=true".to_owned(),
+        format!("endpoints.allowedHosts={{{}}}", cluster.vendors.host()),
+        format!("resyncInterval={RESYNC}"),
+        format!("requestTimeout={TIMEOUT}"),
+        format!("extraArgs={{{ALLOWANCE}}}"),
+    ];
+    values.map(|value| format!("--set '{value}'")).join(" ")
 }
 
 /// The same for who has no chart: a patch of the Deployment that this file below `deploy/` has the arguments of.
@@ -57,6 +64,8 @@ pub(crate) fn patch(cluster: &Cluster, file: &str) -> String {
     let operations = json!([
         replace("--allow-insecure-endpoints=", "true"),
         replace("--resync-interval=", RESYNC),
+        replace("--request-timeout=", TIMEOUT),
+        {"op": "add", "path": format!("{path}/-"), "value": ALLOWANCE},
         {"op": "add", "path": format!("{path}/-"), "value": host},
     ]);
     operations.to_string()
