@@ -48,8 +48,9 @@ simulate: ## Simulate many worlds (SEEDS=100000 FIRST_SEED=1 JOBS=2): every prom
 replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH_AT=12 for a crash there)
 	$(SIMULATION) -- --nocapture --ignored replay
 
-e2e: ## Install the operator by Helm and kustomize on a real node, as root; STORY=part-of-a-name tells only those
+e2e: ## Install the operator by Helm and kustomize on a real node, as root, then `make gitops`; STORY=part-of-a-name tells only those of the node
 	cargo test --locked --test e2e -- $(STORY)
+	$(if $(STORY),,$(MAKE) gitops)
 
 image: ## Build the image with docker or buildah: IMAGE=name:tag PLATFORM=linux/arm64; OFFLINE=1 where no registry is reachable
 	image/build $(or $(IMAGE),connector-operator:dev)

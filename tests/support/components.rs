@@ -170,8 +170,6 @@ impl Site<'_> {
             &[
                 format!("--kubeconfig={}", config.display()),
                 format!("--controllers={}", self.reach.controllers()),
-                // Each controller with the rights of its own, which those of pods need.
-                format!("--use-service-account-credentials={}", self.reach == Reach::Pods),
                 "--leader-elect=false".into(),
                 // As everywhere: each controller with the rights that are made for it. The garbage collector has none without.
                 "--use-service-account-credentials=true".into(),
