@@ -1,6 +1,6 @@
 //! What an object in Kubernetes declares and says, read as plain JSON: the referee shares no type with the operator.
 
-use super::kubernetes::{Key, finalizers};
+use super::kubernetes::Key;
 use super::remote::{Remote, Vendor, lower_case};
 use serde_json::Value;
 use std::sync::Arc;
@@ -63,16 +63,8 @@ impl Declared {
         self.spec("adoptionPolicy") == "Always"
     }
 
-    pub fn adoption_policy(&self) -> &str {
-        self.spec("adoptionPolicy")
-    }
-
     pub fn management_policy(&self) -> &str {
         self.spec("managementPolicy")
-    }
-
-    pub fn has_finalizer(&self) -> bool {
-        finalizers(&self.object).iter().any(|finalizer| finalizer == FINALIZER)
     }
 
     /// The claim annotation, where it is of this very object.

@@ -6,6 +6,7 @@ use super::declared::Declared;
 use super::kubernetes::{Reply, Watch};
 use super::kubernetes::{Request, WatchEvent};
 use super::line::Line;
+use super::referee::credential;
 use super::remote::{Vendor, all};
 use super::weather::{Fate, Lacking, Trouble};
 use super::world::{Boundary, World, name};
@@ -276,6 +277,7 @@ async fn arrive_at_vendor(
         return;
     }
     let before = world.emulator.state();
+    let credential = credential(&request);
     let head = (request.method().clone(), request.uri().path().to_owned(), request.body().clone());
     let fault = action.map(|action| {
         let matching = Matching { times: Some(1), ..Matching::default() };
@@ -298,9 +300,19 @@ async fn arrive_at_vendor(
     if silent {
         return;
     }
+    if let Some(wait) = answer.as_ref().ok().and_then(asked_to_wait) {
+        let now = world.now();
+        world.state().referee.asked_to_wait(now, &line, &credential, wait);
+    }
     let outcome = answer.map_err(BoxError::from);
     let outcome = outcome.map(|answer| answer.map(|body| body.map_err(BoxError::from).boxed_unsync()));
     let _ = answered.send(outcome);
+}
+
+/// How long a 429 asks to be left alone, where it says so in whole seconds.
+fn asked_to_wait(answer: &axum::response::Response) -> Option<Duration> {
+    let seconds = answer.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    (answer.status() == http::StatusCode::TOO_MANY_REQUESTS).then(|| Duration::from_secs(seconds))
 }
 
 /// Whether no answer comes, and what the vendor is made to do.

@@ -32,11 +32,11 @@ pub async fn comes(world: &World) {
             quiet_since = world.now();
         }
         // An account that is held says nothing new before its list is too old (semantics, 7).
-        let is_quiet = world.now() - quiet_since >= 6 * INTERVAL;
+        let is_quiet = world.now() >= quiet_since + 6 * INTERVAL;
         if is_quiet && all_unmet(world).is_empty() {
             break;
         }
-        if world.now() - began > LONGEST_SETTLING {
+        if world.now() > began + LONGEST_SETTLING {
             let unmet = all_unmet(world);
             let at = world.now();
             let state = &mut *world.state();

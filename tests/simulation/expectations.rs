@@ -225,10 +225,18 @@ fn secrets(one: &Declared, body: &Value, world: &World) -> Option<String> {
     secret_references(one).into_iter().find_map(|(field, (name, key))| {
         let value = secret_value(world, &name, &key)?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &value);
-        let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hexadecimal(digest.as_ref());
         let there = &body["meta"][field];
         let same =
             there["is_set"] == true && there["sha256"].as_str().is_none_or(|there| there.ends_with(&digest));
         (!same).then(|| format!("the secret {field}: {there} is not that of a {} in {name}", canary::MARK))
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }

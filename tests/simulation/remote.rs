@@ -57,8 +57,6 @@ impl Vendor {
 #[derive(Debug, Clone)]
 pub struct Remote {
     pub vendor: Vendor,
-    /// The organisation or namespace that it is in.
-    pub place: String,
     /// What the vendor never gives to another: it tells a new object from an old one of the same name.
     pub id: String,
     /// What the operator knows it by.
@@ -87,29 +85,25 @@ pub fn lower_case(list: &Value) -> BTreeSet<String> {
 /// Every object of every vendor.
 pub fn all(state: &Value) -> Vec<Remote> {
     let mut remotes = Vec::new();
-    for (place, organisation) in members(&state["onomondo"]["organisations"]) {
+    for organisation in members(&state["onomondo"]["organisations"]) {
         remotes.extend(items(&organisation["connectors"]).map(|body| Remote {
             vendor: Vendor::Onomondo,
-            place: place.clone(),
             id: format!("onomondo {}", body["id"]),
             identity: text(&body["name"]),
             body: body.clone(),
         }));
     }
-    for (place, organisation) in members(&state["apono"]["organisations"]) {
+    for organisation in members(&state["apono"]["organisations"]) {
         remotes.extend(items(&organisation["connectors"]).map(|body| Remote {
             vendor: Vendor::Apono,
-            place: place.clone(),
             id: format!("apono {}", text(&body["id"])),
             identity: text(&body["id"]),
             body: body.clone(),
         }));
     }
     for namespace in items(&state["omf"]["namespaces"]) {
-        let place = format!("{}/{}", text(&namespace["tenant"]), text(&namespace["namespace"]));
         remotes.extend(items(&namespace["connections"]).map(|body| Remote {
             vendor: Vendor::Omf,
-            place: place.clone(),
             id: format!("omf {}", text(&body["Id"])),
             identity: text(&body["Id"]),
             body: body.clone(),
@@ -118,8 +112,8 @@ pub fn all(state: &Value) -> Vec<Remote> {
     remotes
 }
 
-fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
+fn members(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_object().into_iter().flatten().map(|(_, member)| member)
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {

@@ -169,7 +169,6 @@ impl Weather {
         list: Option<Lacking>,
         tally: &mut Tally,
     ) -> Fate {
-        let is_list = list.is_some();
         const OF_ANY: [Trouble; 8] = [
             Trouble::VendorTimeouts,
             Trouble::VendorCuts,
@@ -180,6 +179,7 @@ impl Weather {
             Trouble::VendorHalfBody,
             Trouble::VendorUnauthorized,
         ];
+        let is_list = list.is_some();
         let mut wrong = self.wrong(&OF_ANY, now, replica);
         if wrong.is_none() && is_list {
             wrong = self.wrong(&[Trouble::VendorListsLag], now, replica);

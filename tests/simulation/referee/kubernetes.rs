@@ -49,11 +49,14 @@ impl Referee {
         self.form(now, request, tally);
         let Some(before) = before.filter(|_| answer.code < 300) else { return };
         tally.tests("1: nothing is written that says nothing new");
-        if before["metadata"]["resourceVersion"] == answer.body["metadata"]["resourceVersion"] {
+        // The write that ends an object is answered with the version before it.
+        let same = |member: &str| before["metadata"][member] == answer.body["metadata"][member];
+        if same("resourceVersion") && same("finalizers") {
             self.breaks(now, "1: nothing is written that says nothing new", what.clone());
         }
         if request.part == Part::Status {
             self.status(now, request, before, tally);
+            self.recorded(request, &answer.body, &remotes);
         } else if lost_finalizer(before, request) {
             self.finalizer_goes(now, request, before, &remotes, tally);
         }
@@ -136,6 +139,17 @@ impl Referee {
         let seen = self.seen.get(&(vendor, identity.to_owned()));
         if seen.is_none_or(|(_, last)| *last + LONGEST_TRUST < now) {
             self.breaks(now, TRUE, format!("{what}: the vendor has no {identity}"));
+        }
+    }
+
+    /// What a status records is from then on that object's own, whoever made it.
+    fn recorded(&mut self, request: &Request, object: &Value, remotes: &[Remote]) {
+        let Some(declared) = Declared::new(&request.key(), object.clone().into()) else { return };
+        let its_own = remotes.iter().find(|remote| {
+            remote.vendor == declared.vendor && declared.recorded() == Some(remote.identity.as_str())
+        });
+        if let Some(remote) = its_own.filter(|_| declared.manages()) {
+            self.makers.insert(remote.id.clone(), Maker::Operator(declared.uid().to_owned()));
         }
     }
 

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-pub use vendors::REQUESTS_PER_MINUTE;
+pub use vendors::{REQUESTS_PER_MINUTE, credential};
 
 /// How long a pass may go on with what it was told when it began: a few calls with their deadlines.
 const LONGEST_PASS: Duration = Duration::from_mins(5);
