@@ -130,7 +130,8 @@ impl<K: Kind> Object<K> {
         self.object_ref(&())
     }
 
-    /// Whether `other` differs from this in anything that a reconcile looks at. Our own status writes do not count.
+    /// Whether `other` differs from this in anything that a reconcile looks at. A status does where we do not know it: the reply to a write of our own
+    /// is known before its echo comes, unless it was lost.
     pub fn differs_for_reconcile(&self, other: &Self) -> bool {
         let significant = |metadata: &ObjectMeta| {
             (
@@ -141,7 +142,7 @@ impl<K: Kind> Object<K> {
                 metadata.deletion_timestamp.clone(),
             )
         };
-        significant(&self.metadata) != significant(&other.metadata)
+        significant(&self.metadata) != significant(&other.metadata) || self.status != other.status
     }
 }
 
@@ -228,5 +229,26 @@ impl<K: Kind> Resource for Object<K> {
     }
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::toy::ToyConnector;
+    use serde_json::json;
+
+    fn object(version: &str, scope: &str) -> Object<ToyConnector> {
+        let metadata = json!({ "name": "plant-a", "uid": "1", "resourceVersion": version });
+        let object =
+            json!({ "metadata": metadata, "spec": {}, "status": { "conditions": [], "scope": scope } });
+        serde_json::from_value(object).expect("an object")
+    }
+
+    #[test]
+    fn a_status_that_is_news_is_looked_at_and_an_echo_of_a_known_one_is_not() {
+        let known = object("7", "vendor.example");
+        assert!(!known.differs_for_reconcile(&object("8", "vendor.example")), "only its version is another");
+        assert!(known.differs_for_reconcile(&object("8", "")), "the reply to our own write was lost");
     }
 }

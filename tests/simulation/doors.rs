@@ -103,7 +103,7 @@ async fn arrive_at_kubernetes(
             let now = world.now();
             let code = answer.code;
             let state = &mut *world.state();
-            state.trace.add(now, || format!("{}  {what}: {code}", name(line.process)));
+            state.trace.add(now, || format!("{}  {what}{}: {code}", name(line.process), said(&request.body)));
             state.referee.kubernetes(
                 now,
                 &line,
@@ -133,6 +133,13 @@ async fn arrive_at_kubernetes(
         (None, Some(Reply::Watch(watch))) => Ok(streamed(&world, &line, watch)),
     };
     let _ = answered.send(outcome);
+}
+
+/// What a status says, for the trace.
+fn said(body: &serde_json::Value) -> String {
+    let mut conditions = body["status"]["conditions"].as_array().into_iter().flatten();
+    let ready = conditions.find(|condition| condition["type"] == "Ready");
+    ready.map_or_else(String::new, |one| format!(" {}/{} {}", one["status"], one["reason"], one["message"]))
 }
 
 fn answer(code: u16, body: &serde_json::Value) -> Outcome {

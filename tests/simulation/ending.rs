@@ -54,6 +54,10 @@ pub async fn comes(world: &World) {
 
 async fn stays_quiet(world: &World) {
     world.tell(|| "everything is as declared; now nothing may happen".to_owned());
+    {
+        let mut state = world.state();
+        state.boundaries_to_rest = Some(state.boundaries);
+    }
     let (written, lists) = (writes(world), world.state().referee.lists);
     sleep(INTERVAL * INTERVALS).await;
     let at = world.now();

@@ -102,12 +102,14 @@ fn judge_delete(one: &Declared) -> Option<String> {
 
 /// Whether somebody else has, or asks for, what it asks for.
 fn has_rival(one: &Declared, others: &[Declared], remotes: &[Remote]) -> bool {
-    let asks = |other: &Declared| match one.vendor {
-        Vendor::Omf => {
+    let asks = |other: &Declared| {
+        if one.vendor == Vendor::Omf {
             let ids = |declared: &Declared| lower_case(&declared.object["spec"]["clientIds"]);
-            !ids(one).is_disjoint(&ids(other))
+            return !ids(one).is_disjoint(&ids(other));
         }
-        _ => other.wanted() == one.wanted() || other.recorded() == one.wanted(),
+        let claimed = other.claim().map(|claim| claim["name"].clone());
+        let is_claimed = claimed.is_some_and(|name| name.as_str() == one.wanted());
+        other.wanted() == one.wanted() || other.recorded() == one.wanted() || is_claimed
     };
     let same_vendor = |other: &&Declared| other.vendor == one.vendor && other.uid() != one.uid();
     let names_clash = |other: &Declared| {

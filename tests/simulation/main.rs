@@ -42,12 +42,13 @@ fn whatever_happens_every_promise_is_kept() {
     let sum = make("worlds", first, many, |seed| Run { scenario: Scenario::of(seed), how: How::default() });
     println!("{}", sum.tally.table());
     assert_whole(&sum);
+    assert_eq!(sum.tally.missed(), Vec::<String>::new(), "a world in which little goes wrong proves little");
 }
 
 /// At every boundary of some worlds in fair weather: before each request leaves, and after each has taken effect.
 #[test]
 fn wherever_the_process_dies_every_promise_is_kept() {
-    let (first, many) = (setting("FIRST_SEED", 1), setting("CRASHED_SEEDS", 6));
+    let (first, many) = (setting("FIRST_SEED", 1), setting("CRASHED_SEEDS", 4));
     let mut points = Vec::new();
     for seed in first..first + many {
         let scenario = Scenario::of(seed).in_fair_weather();

@@ -24,7 +24,7 @@ pub struct Report {
     pub tally: Tally,
     /// What tells two histories apart.
     pub hash: u64,
-    /// How many boundaries there are at which the process can die.
+    /// How many boundaries there are at which the process can die before everything has come to rest.
     pub boundaries: u64,
     /// In words, where they were asked for.
     pub lines: Vec<String>,
@@ -56,7 +56,7 @@ pub fn run(scenario: &Scenario, how: How) -> Report {
             violations: state.referee.violations().to_vec(),
             tally: std::mem::take(&mut state.tally),
             hash: state.trace.hash(),
-            boundaries: state.boundaries,
+            boundaries: state.boundaries_to_rest.unwrap_or(state.boundaries),
             lines: state.trace.lines().to_vec(),
         }
     })

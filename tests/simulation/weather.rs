@@ -103,7 +103,8 @@ pub struct Episode {
 impl Episode {
     /// One of any kind, before `end`.
     pub fn draw(dice: &mut Dice, end: Duration) -> Self {
-        let trouble = *dice.one_of(&Trouble::ALL);
+        // Few worlds have enough objects for a list to shrink visibly: there it shall happen.
+        let trouble = if dice.chance(0.1) { Trouble::VendorListsShrink } else { *dice.one_of(&Trouble::ALL) };
         let from = dice.milliseconds(0, u64::try_from(end.as_millis()).unwrap_or(u64::MAX));
         let longest = if trouble == Trouble::ApiServerAway { 240 } else { 120 };
         let until = (from + dice.seconds(2, longest)).min(end);

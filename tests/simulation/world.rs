@@ -44,6 +44,8 @@ pub struct State {
     pub by_hand: usize,
     /// How many boundaries were passed, and at which the process dies.
     pub boundaries: u64,
+    /// How many of them were passed when everything had come to rest.
+    pub boundaries_to_rest: Option<u64>,
     pub crash_at: Option<u64>,
     /// The newest process of each replica.
     pub lines: Vec<Option<Line>>,
@@ -73,6 +75,7 @@ impl World {
                 referee: Referee::new(),
                 by_hand: 0,
                 boundaries: 0,
+                boundaries_to_rest: None,
                 crash_at,
                 lines: vec![None; scenario.replicas],
             }),

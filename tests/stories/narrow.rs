@@ -133,8 +133,9 @@ async fn what_a_narrow_key_creates_and_then_does_not_see_is_not_doubled() {
     // Two later lists without it prove that it is gone, for this key; the second create finds the name taken.
     story.becomes(PLANT_A, "Stalled", "True/InvalidSpec").await;
     assert_eq!(story.vendor.connectors().await.len(), 1);
-    // Created; missing; forgotten; refused.
-    story.cost(&[POST, "POST /connectors plant-a -> 409"], &[(PLANT_A, "patch, status ×4")]).await;
+    // Created; missing; its claim and its identity forgotten; claimed anew; refused, and the claim withdrawn.
+    let writes = "patch, status ×2, patch, status, patch ×2, status";
+    story.cost(&[POST, "POST /connectors plant-a -> 409"], &[(PLANT_A, writes)]).await;
     story.end().await;
 }
 

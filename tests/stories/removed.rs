@@ -25,8 +25,9 @@ async fn it_is_created_again_once_when_two_lists_agree() {
     assert_eq!(again["options"]["host"], "https://ingest.example.com/v1");
     assert_eq!(story.vendor.connectors().await.len(), 1);
 
-    // After those of its first life: the doubt; the identity out of the status; a new claim is not needed; created.
-    story.cost(&[POST, POST], &[(PLANT_A, "patch, status ×4")]).await;
+    // After those of its first life: the doubt; the old claim away and then the identity, so that it cannot count again; a new claim; created.
+    let writes = "patch, status ×2, patch, status, patch, status";
+    story.cost(&[POST, POST], &[(PLANT_A, writes)]).await;
     story.end().await;
 }
 

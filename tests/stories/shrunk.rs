@@ -112,8 +112,8 @@ async fn a_person_accepts_the_loss_and_they_are_created_again() {
     }
     story.look_again().await;
     assert_eq!(story.condition(ACCOUNT, "Ready").await, "True/Succeeded");
-    // It waits; its identity leaves the status; it is created again.
-    let lost = "patch, status ×4";
+    // It waits; its claim goes, and its identity leaves the status; it is claimed and created again.
+    let lost = "patch, status ×2, patch, status, patch, status";
     costs(&story, &[&POSTS[..], &POSTS[..3]].concat(), [lost, lost, lost, "patch, status"], &[]).await;
     story.end().await;
 }

@@ -35,6 +35,11 @@ impl Referee {
             return;
         }
         let what = format!("{}: {} {}", name(line.process), request.method(), request.uri().path());
+        if request.method() == Method::POST {
+            // Until it is seen to take effect, nobody knows what it did.
+            let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+            self.doubted.extend(body["name"].as_str().map(str::to_owned));
+        }
         let credential = credential(request);
         tally.tests(BUDGET);
         let calls = self.calls.entry((line.process, credential.clone())).or_default();
@@ -154,6 +159,7 @@ impl Referee {
             let of = &owner.key.2;
             self.breaks(now, ONCE, format!("{what}: {of} has {} already, and now {} too", twin.id, made.id));
         }
+        self.doubted.remove(&made.identity);
         self.makers.insert(made.id.clone(), maker);
     }
 

@@ -128,9 +128,9 @@ async fn a_connection_that_somebody_else_deletes_is_left_alone_and_created_again
     };
     story.eventually(LINE_7, "created again", is_another).await;
     assert_eq!(hub.states().await, ["line-7 Deleted", "Line 7 Active"]);
-    // The lost identity is taken out of the status before anything is created again; the claim still says what it is for.
+    // The old claim and the lost identity are taken away before anything is created again, under a new claim.
     let again = "POST /OmfConnections Line 7";
-    story.cost(&[POST, again], &[(LINE_7, "patch, status ×5")]).await;
+    story.cost(&[POST, again], &[(LINE_7, "patch, status ×3, patch, status, patch, status")]).await;
     story.end().await;
 }
 
