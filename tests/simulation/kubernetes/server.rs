@@ -123,6 +123,10 @@ impl ApiServer {
             (resource.api_version(), format!("{}List", resource.kind))
         };
         let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
+        if resource.is_custom() && !request.metadata_only {
+            // Lists of custom resources say in so many words that there is no more.
+            metadata["continue"] = "".into();
+        }
         if !page.left.is_empty() {
             metadata["remainingItemCount"] = page.left.len().into();
             metadata["continue"] = self.keep(page).into();
