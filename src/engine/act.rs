@@ -241,7 +241,7 @@ async fn believe_refusal<V: Vendor>(pass: &mut Pass<'_, V>, work: &Work<'_, V>) 
 }
 
 /// Puts what a write left into the snapshot, and into those of other accounts that show the same objects, and wakes whoever waits for what it took
-/// or gave.
+/// or gave, and who shows what it left.
 pub(super) fn fold<V: Vendor>(
     pass: &mut Pass<'_, V>,
     view: &AccountView<V>,
@@ -256,8 +256,13 @@ pub(super) fn fold<V: Vendor>(
             other.request(Refresh::Written);
         }
     }
-    let interested = pass.context.state().wishes.interested(&moved, Some(pass.key));
-    pass.outcome.wake.extend(interested.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
+    let moved_ids = moved.iter().copied().collect();
+    let state = pass.context.state();
+    let asking = state.wishes.interested(&moved, Some(pass.key)).into_iter();
+    // No list will ever tell them: it finds what the snapshot holds by now.
+    let showing = state.onlookers(&view.realm, &[identity].into(), &moved_ids).into_iter();
+    drop(state);
+    pass.outcome.wake.extend(asking.chain(showing).map(|key| (Key::Connector(key), Cause::Dependency)));
 }
 
 /// Folds what a write left into the snapshot, and remembers what was sent.

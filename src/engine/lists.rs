@@ -10,7 +10,7 @@ use super::run::{Controller, Key};
 use super::shrink::RecordedObject;
 use super::state::{Reported, State};
 use super::vendor::{Vendor, Withheld};
-use crate::api::{ACCEPT_SNAPSHOT_ANNOTATION, ConnectorSpec, ManagementPolicy};
+use crate::api::ACCEPT_SNAPSHOT_ANNOTATION;
 use crate::remote::{Difference, ExclusiveId, Identity, ReflectorEvent};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -47,25 +47,17 @@ impl<V: Vendor> Controller<V> {
         tracing::debug!(controller = V::NAME, remote = name, ?appeared, ?changed, ?vanished, "listed");
         let believed_again = self.judge(name);
         self.tell_reappeared(name, difference);
-        let (first, touched, asking) = {
+        let (first, touched) = {
             let state = self.context.state();
             let Some(remote) = state.remotes.get(name) else { return };
-            let touched: BTreeSet<ObjectKey> = difference
-                .touched()
-                .flat_map(|identity| state.stakes.interested(&remote.realm, identity))
-                .cloned()
-                .collect();
             let first = remote.reflector.snapshot().lists() == 1;
             // The first list wakes everybody anyway.
-            let moved = if first { &[] } else { difference.exclusive.as_slice() };
-            (first, touched, state.wishes.interested(moved, None))
+            (first, if first { BTreeSet::new() } else { concerned(&state, &remote.realm, difference) })
         };
         if first || believed_again {
             let users = self.users_of_remote(name);
             self.wake_connectors(users, Cause::Dependency);
         }
-        let touched: Vec<ObjectKey> =
-            touched.into_iter().chain(self.unstaked(name, difference)).chain(asking).collect();
         self.wake_connectors(touched, Cause::Remote);
         let waiting = self.awaiting_list.remove(name).unwrap_or_default();
         self.wake_connectors(waiting, Cause::Remote);
@@ -73,27 +65,6 @@ impl<V: Vendor> Controller<V> {
         // Who sees that the list was counted sees what it woke, too.
         self.show_queue();
         self.context.metrics.reflector_listed(V::NAME);
-    }
-
-    /// Connectors without a stake (Observe, Plan) that show what the list touched.
-    fn unstaked(&self, name: &str, difference: &Difference) -> Vec<ObjectKey> {
-        let touched: BTreeSet<&Identity> = difference.touched().collect();
-        if touched.is_empty() {
-            return Vec::new();
-        }
-        let moved: BTreeSet<ExclusiveId> = difference.exclusive.iter().copied().collect();
-        let state = self.context.state();
-        let shows = |key: &&ObjectKey| {
-            let Some(object) = state.connectors.get(key) else { return false };
-            let spec =
-                object.spec.as_ref().ok().filter(|spec| spec.management_policy() != ManagementPolicy::Manage);
-            let Some(spec) = spec else { return false };
-            let wanted = V::wanted(spec, object.name());
-            let shown = object.status.remote.as_ref().map(V::recorded);
-            wanted.into_iter().chain(shown).any(|identity| touched.contains(&identity))
-                || V::exclusive(spec).iter().any(|(id, _)| moved.contains(id))
-        };
-        users_of_remote(&state, name).iter().filter(shows).cloned().collect()
     }
 
     /// Tells of objects that were deleted from here and are there again: their account, since their own connectors are gone.
@@ -194,6 +165,15 @@ impl<V: Vendor> Controller<V> {
         remote.guard.judge(&recorded, replaced, &last_good, &acceptances);
         doubted && remote.guard.shrunk().is_none()
     }
+}
+
+/// The connectors of a realm that have anything to do with what a list touched.
+fn concerned<V: Vendor>(state: &State<V>, realm: &str, difference: &Difference) -> BTreeSet<ObjectKey> {
+    let identities: BTreeSet<&Identity> = difference.touched().collect();
+    let moved: BTreeSet<ExclusiveId> = difference.exclusive.iter().copied().collect();
+    let with_stake = identities.iter().flat_map(|identity| state.stakes.interested(realm, identity)).cloned();
+    let asking = state.wishes.interested(&difference.exclusive, None);
+    with_stake.chain(asking).chain(state.onlookers(realm, &identities, &moved)).collect()
 }
 
 fn users_of_remote<V: Vendor>(state: &State<V>, name: &str) -> Vec<ObjectKey> {

@@ -147,6 +147,8 @@ pub struct State<V: Vendor> {
     /// Accounts that a connector is about to need.
     pub hold_requested: BTreeSet<ObjectKey>,
     memory: BTreeMap<ObjectKey, Memory>,
+    /// The connectors under Observe or Plan.
+    unmanaged: BTreeSet<ObjectKey>,
     users: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
     account_of: BTreeMap<ObjectKey, ObjectKey>,
 }
@@ -166,6 +168,7 @@ impl<V: Vendor> State<V> {
             settled: BTreeSet::new(),
             hold_requested: BTreeSet::new(),
             memory: BTreeMap::new(),
+            unmanaged: BTreeSet::new(),
             users: BTreeMap::new(),
             account_of: BTreeMap::new(),
         }
@@ -201,6 +204,11 @@ impl<V: Vendor> State<V> {
     pub fn index(&mut self, key: &ObjectKey, fingerprint_key: &FingerprintKey) -> BTreeSet<ObjectKey> {
         let object = self.connectors.get(key).cloned();
         self.index_account(key, object.as_deref());
+        if object.as_deref().is_some_and(only_shows::<V>) {
+            self.unmanaged.insert(key.clone());
+        } else {
+            self.unmanaged.remove(key);
+        }
         let wish = object.as_deref().and_then(|object| self.wish_of(key, object, fingerprint_key));
         let stakes = object.map(|object| self.stakes_of(key, &object, fingerprint_key)).unwrap_or_default();
         if !self.account_of.contains_key(key) {
@@ -217,6 +225,29 @@ impl<V: Vendor> State<V> {
         let reflectors = self.remotes.values().filter(|remote| remote.realm == view.realm);
         let others = reflectors.map(|remote| &remote.reflector);
         others.filter(|reflector| !Arc::ptr_eq(reflector, &view.reflector)).cloned().collect()
+    }
+
+    /// The connectors of a realm that hold and want nothing there and only show it (Observe, Plan), as far as they show one of
+    /// `identities` or ask for what `moved`.
+    pub fn onlookers(
+        &self,
+        realm: &str,
+        identities: &BTreeSet<&Identity>,
+        moved: &BTreeSet<ExclusiveId>,
+    ) -> Vec<ObjectKey> {
+        let shows = |key: &&ObjectKey| {
+            let Some(object) = self.connectors.get(key) else { return false };
+            let Some(spec) = object.spec.as_ref().ok() else { return false };
+            let view = self.account_of.get(*key).and_then(|account| self.views.get(account));
+            if view.is_none_or(|view| view.realm != realm) {
+                return false;
+            }
+            let wanted = V::wanted(spec, object.name());
+            let shown = object.status.remote.as_ref().map(V::recorded);
+            wanted.into_iter().chain(shown).any(|identity| identities.contains(&identity))
+                || V::exclusive(spec).iter().any(|(id, _)| moved.contains(id))
+        };
+        self.unmanaged.iter().filter(shows).cloned().collect()
     }
 
     /// Puts the reply to one of our writes into the cache and the indexes; who has to look again.
@@ -323,6 +354,11 @@ impl<V: Vendor> State<V> {
         let is_suspended = spec.suspend();
         Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, is_suspended, ids })
     }
+}
+
+/// Whether a connector is under Observe or Plan.
+fn only_shows<V: Vendor>(object: &Object<V::Connector>) -> bool {
+    object.spec.as_ref().is_ok_and(|spec| spec.management_policy() != ManagementPolicy::Manage)
 }
 
 /// What a spec asks for, sorted, each once.

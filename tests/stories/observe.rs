@@ -1,9 +1,10 @@
 //! `managementPolicy: Observe` reports what is there and never writes to the vendor.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::plant::{HTTPS, PATCH, PLANT_A, POST, in_sync, there, with_account};
+use crate::plant::{DELETE, HTTPS, PATCH, PLANT_A, POST, in_sync, there, with_account};
 
+const WATCHER: &str = "OnomondoConnector/watcher";
 const OBSERVED: &str = "
 kind: OnomondoConnector
 metadata: {name: plant-a}
@@ -44,6 +45,29 @@ async fn what_comes_changes_and_goes_is_reported_and_nothing_is_sent() {
     story.delete(PLANT_A).await;
     story.gone(PLANT_A).await;
     story.cost(&[], &[(PLANT_A, "status ×4")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_another_object_creates_changes_and_deletes_is_seen_too() {
+    let story = with_account("observe-our-own").await;
+    let watcher = OBSERVED.replace("{name: plant-a}\nspec:", "{name: watcher}\nspec:\n  name: plant-a");
+    story.apply(&watcher).await;
+    story.becomes(WATCHER, "Ready", "False/RemoteNotFound").await;
+
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
+    story.becomes(WATCHER, "Ready", "True/Observed").await;
+
+    story.edit(PLANT_A, "spec: {https: {host: 'https://two.example.com'}}").await;
+    let says = |seen: &Value| seen["status"]["conditions"].to_string().contains("https://two.example.com →");
+    story.eventually(WATCHER, "says what differs", says).await;
+
+    story.delete(PLANT_A).await;
+    story.becomes(WATCHER, "Ready", "False/RemoteNotFound").await;
+    story.gone(PLANT_A).await;
+    let managed = (PLANT_A, "patch, status ×2, patch");
+    story.cost(&[POST, PATCH, DELETE], &[managed, (WATCHER, "status ×4")]).await;
     story.end().await;
 }
 
