@@ -312,9 +312,7 @@ impl<V: Vendor> Facts<'_, V> {
     }
 
     fn plan_for_lost(&self, identity: Identity, convergence: &Convergence) -> Plan {
-        let Some(permit) = WritePermit::of(self.policy) else {
-            return Plan::Shown { identity: None, changes: Vec::new() };
-        };
+        let Some(permit) = WritePermit::of(self.policy) else { return self.show_what_is_meant() };
         let proven = [Some(&identity), self.renaming_to.as_ref()]
             .into_iter()
             .flatten()
@@ -328,7 +326,7 @@ impl<V: Vendor> Facts<'_, V> {
     /// The vendor itself says that it is gone: no later list has to confirm that.
     fn plan_for_gone(&self, convergence: &Convergence) -> Plan {
         match WritePermit::of(self.policy) {
-            None => Plan::Shown { identity: None, changes: Vec::new() },
+            None => self.show_what_is_meant(),
             Some(permit) if self.recorded.is_some() => Plan::Forget(permit),
             Some(_) => self.plan_for_absent(convergence),
         }
@@ -336,9 +334,7 @@ impl<V: Vendor> Facts<'_, V> {
 
     fn plan_for_absent(&self, convergence: &Convergence) -> Plan {
         // An unproven claim on another name would be lost with the one that replaces it; `locate` has seen to that.
-        let Some(permit) = WritePermit::of(self.policy) else {
-            return Plan::Shown { identity: None, changes: Vec::new() };
-        };
+        let Some(permit) = WritePermit::of(self.policy) else { return self.show_what_is_meant() };
         if let Some(found) = V::find(self.spec, &self.me.name, self.snapshot) {
             // The claim was on an older form of the spec, and what it asks for now exists already.
             return self.plan_for_existing(found, Bond::Adopted, convergence);
@@ -349,6 +345,14 @@ impl<V: Vendor> Facts<'_, V> {
             WhenAbsent::Create if !self.contest.withheld.is_empty() => Plan::Wait(Waiting::ForRelease(None)),
             WhenAbsent::Create => Plan::Create(permit),
         }
+    }
+
+    /// Without anything of its own there: what the spec means all the same, whoever has it.
+    fn show_what_is_meant(&self) -> Plan {
+        let found = V::find(self.spec, &self.me.name, self.snapshot);
+        let entry = found.as_ref().and_then(|found| self.snapshot.get(found.as_str()));
+        let changes = entry.map(|entry| self.changes(entry)).unwrap_or_default();
+        Plan::Shown { identity: found, changes }
     }
 
     /// What differs at the object that is there, and the number of the list that showed it (0: our own write's echo).

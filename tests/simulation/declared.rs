@@ -76,6 +76,11 @@ impl Declared {
     /// The identity that the status records, and not only shows.
     pub fn recorded(&self) -> Option<&str> {
         self.object["status"].get("scope")?;
+        self.shown()
+    }
+
+    /// The identity that the status shows.
+    pub fn shown(&self) -> Option<&str> {
         let remote = &self.object["status"]["remote"];
         match self.vendor {
             Vendor::Onomondo => remote["name"].as_str(),

@@ -37,6 +37,9 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
     if one.object["status"]["observedGeneration"] != *generation {
         return Some(format!("generation {generation} was not looked at"));
     }
+    if let Some(untrue) = shows_otherwise(one, ready == "True", reason, remotes, world) {
+        return Some(untrue);
+    }
     let theirs = remotes.iter().filter(|remote| one.recorded() == Some(remote.identity.as_str()));
     let its_own = theirs.clone().find(|remote| remote.vendor == one.vendor && !remote.is_leaving());
     if ready == "True" && reason == "Succeeded" && one.management_policy() == "Manage" {
@@ -67,6 +70,38 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
         _ => false,
     };
     (!is_explained).then(|| format!("nothing explains {reason}"))
+}
+
+/// What one under Observe or Plan shows that is not so.
+fn shows_otherwise(
+    one: &Declared,
+    ready: bool,
+    reason: &str,
+    remotes: &[Remote],
+    world: &World,
+) -> Option<String> {
+    if one.management_policy() == "Manage" {
+        return None;
+    }
+    let there = |identity: Option<&str>| {
+        let mut of_vendor =
+            remotes.iter().filter(|remote| remote.vendor == one.vendor && !remote.is_leaving());
+        of_vendor.find(|remote| identity == Some(remote.identity.as_str()))
+    };
+    let (shown, wanted) = (there(one.shown()), there(one.wanted()));
+    match (reason, shown.or(wanted)) {
+        ("RemoteNotFound", Some(remote)) => {
+            Some(format!("it does not find {}, which is there", remote.identity))
+        }
+        ("ChangesPlanned", Some(remote)) if one.shown() == one.wanted() => {
+            let nothing = differences(one, remote, world).is_none() && secret_references(one).is_empty();
+            nothing.then(|| "it plans changes, and nothing differs".to_owned())
+        }
+        (_, None) if ready => Some("it shows an object that is not there".to_owned()),
+        ("Succeeded", Some(remote)) if ready => differences(one, remote, world)
+            .map(|field| format!("it plans nothing, and the vendor's object differs in {field}")),
+        _ => None,
+    }
 }
 
 /// An account under which nothing can be done.

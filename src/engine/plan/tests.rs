@@ -192,6 +192,21 @@ async fn an_open_claim_on_an_older_name_is_settled_before_another_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_only_looks_sees_what_the_spec_means_where_what_was_its_own_is_gone() {
+    let mut left = Situation { listed: vec![thing("plant-a", "blue")], ..situation() };
+    left.spec.management_policy = ManagementPolicy::Observe;
+    assert_eq!(left.in_short(), "show Some(Identity(\"plant-a\")) with 1 changes");
+    let claimed = Situation { claimed: Some("old-name"), ..left };
+    assert_eq!(
+        claimed.in_short(),
+        "show Some(Identity(\"plant-a\")) with 1 changes",
+        "its claim came to nothing"
+    );
+    let recorded = Situation { claimed: None, recorded: Some("old-name"), ..claimed };
+    assert_eq!(recorded.in_short(), "show Some(Identity(\"plant-a\")) with 1 changes", "what it had is gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rename_is_followed_wherever_it_was_interrupted() {
     let renaming =
         |listed| Situation { recorded: Some("old"), renaming_to: Some("plant-a"), listed, ..situation() };
