@@ -6,6 +6,7 @@ use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::{Cause, Next};
+use super::refusal::{Believed, believe_refusal, doubt_refusal, refusal, waits_for_a_person};
 use super::report::{describe, fields, secrets_status};
 use super::run::Key;
 use super::state::AccountView;
@@ -32,7 +33,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         let Self { pass, work } = self;
         let label = V::label(work.spec, &pass.key.name);
         let view = &work.account.view;
-        if believe_refusal(pass, work).await? {
+        if believe_refusal(pass, work, Believed::UntilLookedAtAgain).await? {
             return Ok(());
         }
         let claim = V::claim(work.spec, &pass.key.name);
@@ -80,7 +81,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         let view = &work.account.view;
         // Others may have what it asks for: as with a create, a fresh list tells before a refusal is believed.
         let contends = !V::exclusive(work.spec).is_empty();
-        if contends && believe_refusal(pass, work).await? {
+        if contends && believe_refusal(pass, work, Believed::Once).await? {
             return Ok(());
         }
         if !pass.finalize(work.spec, true).await? {
@@ -208,38 +209,6 @@ fn meant<V: Vendor>(
     })
 }
 
-/// A refusal that may be about what somebody else has: a fresh list tells, before it is believed. Returns whether it is such a one.
-fn doubt_refusal<V: Vendor>(
-    pass: &mut Pass<'_, V>,
-    work: &Work<'_, V>,
-    what: &str,
-    error: &RemoteError,
-) -> bool {
-    let refused = matches!(error.status().map(|status| status.as_u16()), Some(400 | 409 | 422));
-    if !refused || error.disposition() != Disposition::WaitForChange {
-        return false;
-    }
-    let verdict = refusal::<V>(&pass.key.name, what, error);
-    pass.memory(|memory| memory.refused = Some((Instant::now(), verdict)));
-    work.account.view.reflector.request(Refresh::Doubt);
-    pass.outcome.after_list(&work.account.view);
-    true
-}
-
-/// Says an earlier refusal once a list has come that was sent after it, and plans the same again. Returns whether there is one.
-async fn believe_refusal<V: Vendor>(pass: &mut Pass<'_, V>, work: &Work<'_, V>) -> Result<bool, WriteError> {
-    let Some((refused_at, verdict)) = pass.memory(|memory| memory.refused.take()) else { return Ok(false) };
-    let view = &work.account.view;
-    let last_sent = view.reflector.snapshot().last_sent();
-    if last_sent.is_some_and(|sent| sent >= refused_at) {
-        pass.say_of_own(work, verdict, Vec::new()).await?;
-    } else {
-        pass.memory(|memory| memory.refused = Some((refused_at, verdict)));
-        pass.outcome.after_list(view);
-    }
-    Ok(true)
-}
-
 /// Puts what a write left into the snapshot, and into those of other accounts that show the same objects, and wakes whoever waits for what it took
 /// or gave, and who shows what it left.
 pub(super) fn fold<V: Vendor>(
@@ -352,35 +321,4 @@ async fn failed<V: Vendor>(
     pass.say_of_own(work, verdict, Vec::new()).await?;
     pass.outcome.next = next;
     Ok(())
-}
-
-/// Whether the refusal may stand for long: until the spec or the account is corrected.
-fn waits_for_a_person(error: &RemoteError) -> bool {
-    matches!(error.disposition(), Disposition::WaitForChange | Disposition::Misconfigured)
-}
-
-fn refusal<V: Vendor>(name: &str, what: &str, error: &RemoteError) -> Verdict {
-    let message = |advice: &str| format!("{name}: {what} failed: {error}{advice}");
-    match (error.disposition(), error.status().map(|status| status.as_u16())) {
-        (Disposition::RetryAfter(_), _) => {
-            Verdict::retrying("RateLimited", message("; it is tried again when the vendor allows"))
-        }
-        (_, Some(401)) => {
-            Verdict::stalled("AuthenticationFailed", message("; correct the credential of the account"))
-        }
-        (Disposition::Misconfigured, _) if matches!(error, RemoteError::NotPermitted(_)) => {
-            Verdict::stalled("InvalidSpec", message("; correct the account, or allow it"))
-        }
-        (Disposition::Misconfigured, _) => {
-            Verdict::stalled("Forbidden", message("; give the account's credential the permission"))
-        }
-        (_, Some(404)) => {
-            Verdict::retrying("RemoteUnavailable", message("; the vendor's list is read again"))
-        }
-        (Disposition::WaitForChange, Some(status)) => {
-            Verdict::stalled(V::refusal(status), message("; correct the spec"))
-        }
-        (Disposition::WaitForChange, None) => Verdict::stalled("InvalidSpec", message("; correct the spec")),
-        (Disposition::Retry, _) => Verdict::retrying("RemoteUnavailable", message("; it is tried again")),
-    }
 }

@@ -3,11 +3,11 @@
 
 use super::exclusives::Contest;
 use super::kubernetes::WriteError;
+use super::memory::Awaited;
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Blocked, Bond, Waiting};
 use super::queue::Next;
 use super::report::{blocked, describe, planned, secrets_status, standoff, taken, waits_for_release};
-use super::state::Awaited;
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};

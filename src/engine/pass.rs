@@ -5,13 +5,14 @@ use super::dereference::Account;
 use super::events::{Event, EventType};
 use super::identity::recorded;
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
+use super::memory::Memory;
 use super::object::{Object, ObjectKey};
 use super::outcome::Outcome;
 use super::queue::{Cause, Next};
 use super::report::{announce, done};
 use super::run::Key;
 use super::secret_facts::SecretFacts;
-use super::state::{AccountView, Memory};
+use super::state::AccountView;
 use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same, others_than};
 use super::vendor::{Desired, SecretValues, Vendor, Withheld};
 use crate::api::{

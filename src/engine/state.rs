@@ -4,17 +4,16 @@
 
 use super::cache::{Cache, Cached};
 use super::claims::{Stake, Stakes};
-use super::convergence::Convergence;
 use super::exclusives::{Wish, Wishes};
 use super::fingerprint::FingerprintKey;
 use super::identity::{account_key, age, object_renaming, open_claim, recorded};
+use super::memory::Memory;
 use super::object::{Kind, Object, ObjectKey, key_of};
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
-use super::status::Verdict;
-use super::vendor::{Phase, Vendor};
-use crate::api::{ConnectorSpec, ManagementPolicy, SecretStatus};
+use super::vendor::Vendor;
+use crate::api::{ConnectorSpec, ManagementPolicy};
 use crate::remote::{ExclusiveId, Identity, Reflector};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
@@ -87,41 +86,6 @@ impl<V: Vendor> Clone for AccountView<V> {
             usable: self.usable,
         }
     }
-}
-
-/// What a connector waits for, as far as that may take too long. Another one has a time of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
-    /// Something that has to register.
-    Registration,
-    /// The end of a phase at the vendor.
-    End(Phase),
-}
-
-/// What is remembered of one connector between its passes. All of it may be lost at any time.
-#[derive(Default)]
-pub struct Memory {
-    uid: String,
-    /// What the rest belongs to: generation, Secrets and forced pass. Another one starts afresh.
-    pub basis: String,
-    /// What was written, until the status says so.
-    pub secrets_written: BTreeMap<String, SecretStatus>,
-    /// Whether the claim was written by this process and every create under it was refused for certain.
-    pub claim_is_clean: bool,
-    /// When the last create or rename was sent whose end is not known for certain.
-    pub last_doubt: Option<Instant>,
-    /// A create that was refused; a list that was sent later has to be looked at before the refusal is believed.
-    pub refused: Option<(Instant, Verdict)>,
-    /// What was written in vain.
-    pub convergence: Convergence,
-    /// Since when its account is missed.
-    pub account_missed_since: Option<Instant>,
-    /// Since when key and certificate do not match.
-    pub mismatch_since: Option<Instant>,
-    /// What it waits for that may take too long, and since when.
-    pub waiting: Option<(Awaited, Instant)>,
-    /// The forced pass that was asked for last, and when this process heard of it.
-    pub forced: Option<(String, Instant)>,
 }
 
 /// Everything that the run loop knows.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, HTTPS, LIST, PATCH, PLANT_A, POST, there, with_account};
+use crate::plant::{ACCOUNT, HTTPS, LIST, PATCH, PLANT_A, POST, TLS, there, with_account};
 use crate::support::objects::condition;
 use crate::support::story::{DEADLINE, Story};
+use crate::support::wait::until;
 
 /// The claim with the finalizer before the POST, both gone again once it was refused for certain, and what is said of it.
 const REFUSED: &str = "patch ×2, status";
@@ -70,6 +71,29 @@ async fn a_create_that_the_vendor_finds_invalid_is_believed_after_a_fresh_list()
         story.cost(&[&refusal, POST], &[(PLANT_A, REFUSED_AND_CREATED)]).await;
         story.end().await;
     }
+}
+
+#[tokio::test]
+async fn a_create_that_was_refused_is_not_repeated_because_its_secret_was_touched() {
+    let mut story = with_account("refused-touched").await;
+    story.tls_secret("client").await;
+    refuses(&story, "POST", 422, "invalid_host").await;
+    story.apply(TLS).await;
+    story.becomes(PLANT_A, "Ready", "False/InvalidSpec").await;
+
+    let before = story.reconciles().await;
+    story.annotate("Secret/client", "cert-manager.io/revision", "2").await;
+    until("a look at the touched Secret", DEADLINE, async || {
+        let now = story.reconciles().await;
+        if now > before { Ok(()) } else { Err(format!("{now} passes")) }
+    })
+    .await;
+
+    story.vendor.heal().await;
+    story.edit(PLANT_A, "spec: {tls: {host: ingest.example.com}}").await;
+    story.ready(PLANT_A).await;
+    story.cost(&["POST /connectors plant-a -> 422", POST], &[(PLANT_A, REFUSED_AND_CREATED)]).await;
+    story.end().await;
 }
 
 #[tokio::test]
