@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use regex_lite::Regex;
 
+use crate::security::all_tests;
 use crate::support::{tools, yaml};
 
 /// Words of the engine that look like reasons: types and statuses of conditions, types and the action of events, operators of
@@ -41,6 +42,45 @@ fn every_reason_of_the_code_is_explained_and_no_other() {
     );
     let stale: Vec<_> = explained.difference(&said).collect();
     assert!(stale.is_empty(), "docs/troubleshooting.md explains what the code no longer says: {stale:?}");
+}
+
+#[test]
+fn every_promise_names_tests_that_there_are() {
+    let docs = tools::repository().join("docs");
+    let promises = numbered_promises(&read(&docs.join("semantics.md")));
+    assert!(promises.len() > 50, "{} promises", promises.len());
+    let page = read(&docs.join("promises.md"));
+    let row = Regex::new(r"(?m)^\| (\d+\.\d+) \| ([^|]+) \|").expect("a pattern");
+    let known = all_tests();
+    let mut held = Vec::new();
+    for found in row.captures_iter(&page) {
+        held.push(found[1].to_owned());
+        let missing: Vec<_> = found[2]
+            .split(", ")
+            .map(|test| test.trim_matches('`'))
+            .filter(|test| !known.contains(*test))
+            .collect();
+        assert!(missing.is_empty(), "there is no test {missing:?}, for promise {}", &found[1]);
+    }
+    assert_eq!(
+        held, promises,
+        "docs/promises.md has one row for each promise of docs/semantics.md, in their order"
+    );
+}
+
+/// The numbers of all promises: `2.1` is the first in the second section.
+fn numbered_promises(semantics: &str) -> Vec<String> {
+    let mut section = "";
+    let mut numbers = Vec::new();
+    for line in semantics.lines() {
+        let number = line.split_once(". ").map_or("", |(number, _)| number);
+        if let Some(heading) = number.strip_prefix("## ") {
+            section = heading;
+        } else if !number.is_empty() && number.chars().all(|one| one.is_ascii_digit()) {
+            numbers.push(format!("{section}.{number}"));
+        }
+    }
+    numbers
 }
 
 #[test]

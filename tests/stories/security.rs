@@ -11,10 +11,7 @@ use crate::support::{tools, yaml};
 #[test]
 fn every_threat_names_tests_that_there_are() {
     let page = std::fs::read_to_string(tools::repository().join("docs/security.md")).expect("the page");
-    let mut known = BTreeSet::new();
-    for folder in ["src", "tests"] {
-        tests_below(&tools::repository().join(folder), &mut known);
-    }
+    let known = all_tests();
     let rows: Vec<&str> =
         page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Threat")).collect();
     assert!(rows.len() > 15, "{} threats", rows.len());
@@ -48,6 +45,15 @@ fn references_within(schema: &Value) -> usize {
             found += 1;
         }
         found += references_within(field) + references_within(&field["items"]);
+    }
+    found
+}
+
+/// Every test of the repository, by its name.
+pub(crate) fn all_tests() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        tests_below(&tools::repository().join(folder), &mut found);
     }
     found
 }
