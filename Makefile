@@ -2,6 +2,8 @@
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/connector-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := $(CACHE)/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_CYCLONEDX := $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 SBOM := target/connector-operator.cdx.json
@@ -17,7 +19,7 @@ SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test
 export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test simulate replay e2e image gitops judge corpus baseline bench soak crds manifests stale docs fmt lint deny advisories sbom release ci
+.PHONY: help demo control-plane test simulate planted mutants proof replay e2e image gitops judge corpus baseline bench soak crds manifests stale docs fmt lint deny advisories sbom release ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -44,6 +46,15 @@ test: control-plane ## Run all tests: laws, stories on a real control plane, 2,0
 
 simulate: ## Simulate many worlds (SEEDS=100000 FIRST_SEED=1 JOBS=2): every promise is held against every step
 	$(SIMULATION) -- --nocapture whatever_happens
+
+planted: ## Put known faults into a copy of the operator, one by one, and see that the simulation finds each (FAULT=part-of-a-name)
+	tests/simulation/planted/prove $(FAULT)
+
+mutants: $(CARGO_MUTANTS) ## Change the code in many small ways, and see how many of them simulation and laws notice (MUTANTS=1/40: which part of all)
+	$(CARGO_MUTANTS) mutants --shard $(or $(MUTANTS),1/40) --output target
+
+proof: control-plane ## Run all that docs/reliability.md claims of the simulation, for hours, and print its figures
+	tests/simulation/prove
 
 replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH_AT=12 for a crash there)
 	$(SIMULATION) -- --nocapture --ignored replay
@@ -123,6 +134,9 @@ release: ## Publish TAG=v1.2.3 to REGISTRY=ghcr.io/owner and sign it; DRY_RUN=1 
 
 $(CARGO_CYCLONEDX):
 	env -u CARGO_TARGET_DIR cargo install --locked cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION) --root $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
+
+$(CARGO_MUTANTS):
+	env -u CARGO_TARGET_DIR cargo install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION) --root $(CACHE)/cargo-mutants-$(CARGO_MUTANTS_VERSION)
 
 $(CARGO_DENY):
 	env -u CARGO_TARGET_DIR cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::remote::Vendor;
-use super::specs;
+use super::specs::{self, GUESTS};
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
@@ -113,8 +113,10 @@ pub fn draw(dice: &mut Dice, rest: Duration) -> Vec<(Duration, Act)> {
             },
         ));
         if vendor == Vendor::Onomondo {
-            for secret in SECRETS {
-                acts.push((soon(dice), put_secret(secret, dice)));
+            for (secret, namespace) in
+                SECRETS.iter().flat_map(|secret| [(secret, &*namespace), (secret, GUESTS)])
+            {
+                acts.push((soon(dice), put_secret(namespace, secret, dice)));
             }
         }
         for number in 0..dice.between(1, 5) {
@@ -128,7 +130,7 @@ pub fn draw(dice: &mut Dice, rest: Duration) -> Vec<(Duration, Act)> {
     acts
 }
 
-fn put_secret(name: &str, dice: &mut Dice) -> Act {
+fn put_secret(namespace: &str, name: &str, dice: &mut Dice) -> Act {
     let value =
         |dice: &mut Dice, what: &str| format!("{}-{what}-{}", super::canary::MARK, dice.between(0, 999));
     let data = if name == "hub" {
@@ -136,7 +138,7 @@ fn put_secret(name: &str, dice: &mut Dice) -> Act {
     } else {
         json!({ "tls.key": value(dice, "key"), "tls.crt": value(dice, "crt") })
     };
-    Act::PutSecret { namespace: specs::namespace(Vendor::Onomondo).into(), name: name.into(), data }
+    Act::PutSecret { namespace: namespace.into(), name: name.into(), data }
 }
 
 fn object_name(number: u64) -> String {
@@ -146,7 +148,7 @@ fn object_name(number: u64) -> String {
 fn apply(vendor: Vendor, number: u64, dice: &mut Dice) -> Act {
     Act::Apply {
         plural: vendor.connectors(),
-        namespace: specs::namespace(vendor).into(),
+        namespace: specs::home(vendor, number).into(),
         name: object_name(number),
         spec: specs::connector(vendor, number, dice),
     }
@@ -156,11 +158,11 @@ fn apply(vendor: Vendor, number: u64, dice: &mut Dice) -> Act {
 fn something(vendor: Vendor, dice: &mut Dice) -> Vec<Act> {
     let number = dice.between(0, 4);
     let (plural, namespace, name) =
-        (vendor.connectors(), specs::namespace(vendor).to_owned(), object_name(number));
+        (vendor.connectors(), specs::home(vendor, number).to_owned(), object_name(number));
     let patch = |patch: Value| Act::Patch { plural, namespace: namespace.clone(), name: name.clone(), patch };
     let account = |patch: Value| Act::Patch {
         plural: vendor.accounts(),
-        namespace: namespace.clone(),
+        namespace: specs::namespace(vendor).to_owned(),
         name: "default".into(),
         patch,
     };
@@ -180,6 +182,9 @@ fn something(vendor: Vendor, dice: &mut Dice) -> Vec<Act> {
             patch(json!({ "metadata": { "annotations": { "connector-operator.io/reconcile-at": at } } }))
         }
         12 if dice.chance(0.3) => {
+            account(json!({ "spec": { "allowedNamespaces": { "from": *dice.one_of(&["All", "Same"]) } } }))
+        }
+        12 if dice.chance(0.4) => {
             patch(json!({ "metadata": { "annotations": { "connector-operator.io/orphan": "true" } } }))
         }
         13 if dice.chance(0.5) => account(json!({ "spec": { "suspend": dice.chance(0.5) } })),
@@ -189,11 +194,12 @@ fn something(vendor: Vendor, dice: &mut Dice) -> Vec<Act> {
             if dice.chance(0.25) {
                 Act::DeleteSecret { namespace, name: secret.into() }
             } else {
-                put_secret(secret, dice)
+                put_secret(&namespace, secret, dice)
             }
         }
         14 => {
             let (name, data) = (specs::credential_secret(vendor).to_owned(), specs::credential(vendor));
+            let namespace = specs::namespace(vendor).to_owned();
             return vec![
                 Act::DeleteSecret { namespace: namespace.clone(), name: name.clone() },
                 Act::PutSecret { namespace, name, data },

@@ -58,9 +58,14 @@ impl Declared {
         self.manages() && self.spec("deletionPolicy") == "Delete" && self.annotation(ORPHAN) != Some("true")
     }
 
-    /// Whether it takes over whatever is there.
+    /// Whether it uses an account of another namespace.
+    pub fn is_guest(&self) -> bool {
+        self.key.1 == super::specs::GUESTS
+    }
+
+    /// Whether it takes over whatever is there: no account lets a guest do that here.
     pub fn adopts_anything(&self) -> bool {
-        self.spec("adoptionPolicy") == "Always"
+        !self.is_guest() && self.spec("adoptionPolicy") == "Always"
     }
 
     pub fn management_policy(&self) -> &str {

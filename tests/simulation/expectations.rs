@@ -60,6 +60,7 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
             is_stuck && one.condition("Ready").is_some_and(|(.., message)| message.contains(&other.key.2))
         }),
         "SecretNotFound" => secrets_missing(one, world),
+        "AccountNotAllowed" => one.is_guest() && admits_no_guests(one.vendor, world),
         "WaitingForAgent" => !remotes.iter().any(|remote| one.wanted() == Some(remote.identity.as_str())),
         "ChangesPlanned" => one.management_policy() == "Plan",
         "RemoteNotFound" => one.management_policy() == "Observe",
@@ -128,6 +129,11 @@ fn account_is_unusable(vendor: Vendor, world: &World) -> Option<&'static str> {
     world.api.object(&secret).is_none().then_some("without its Secret")
 }
 
+fn admits_no_guests(vendor: Vendor, world: &World) -> bool {
+    let key: Key = (vendor.accounts(), specs::namespace(vendor).to_owned(), "default".to_owned());
+    world.api.object(&key).is_none_or(|account| account["spec"]["allowedNamespaces"]["from"] != "All")
+}
+
 fn judge_delete(one: &Declared) -> Option<String> {
     match one.condition("Ready") {
         Some((_, "DeletionBlocked", _)) => None,
@@ -160,7 +166,7 @@ fn has_rival(one: &Declared, others: &[Declared], remotes: &[Remote]) -> bool {
 }
 
 fn secrets_missing(one: &Declared, world: &World) -> bool {
-    secret_references(one).values().any(|(name, key)| secret_value(world, name, key).is_none())
+    secret_references(one).values().any(|(name, key)| secret_value(world, &one.key.1, name, key).is_none())
 }
 
 /// The Secrets that a connector refers to, by the vendor's name of the value.
@@ -180,9 +186,8 @@ fn secret_references(one: &Declared) -> BTreeMap<&'static str, (String, String)>
     fields.into_iter().filter_map(read).collect()
 }
 
-fn secret_value(world: &World, name: &str, key: &str) -> Option<Vec<u8>> {
-    let secret: Key =
-        (&Resource::named("secrets").plural, specs::namespace(Vendor::Onomondo).to_owned(), name.to_owned());
+fn secret_value(world: &World, namespace: &str, name: &str, key: &str) -> Option<Vec<u8>> {
+    let secret: Key = (&Resource::named("secrets").plural, namespace.to_owned(), name.to_owned());
     let object = world.api.object(&secret)?;
     base64::engine::general_purpose::STANDARD.decode(object["data"][key].as_str()?).ok()
 }
@@ -260,7 +265,7 @@ fn secrets(one: &Declared, body: &Value, world: &World) -> Option<String> {
         return None;
     }
     secret_references(one).into_iter().find_map(|(field, (name, key))| {
-        let value = secret_value(world, &name, &key)?;
+        let value = secret_value(world, &one.key.1, &name, &key)?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &value);
         let digest = hexadecimal(digest.as_ref());
         let there = &body["meta"][field];

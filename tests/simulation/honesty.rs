@@ -24,10 +24,22 @@ const ONLY_METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;
 /// A server that answers requests: the simulated one or the real one.
 enum Server {
     Simulated(ApiServer),
-    Real(kube::Client),
+    Real(&'static ControlPlane, kube::Client),
 }
 
 impl Server {
+    /// It starts again and has forgotten its history.
+    async fn forget(&self) {
+        match self {
+            Self::Simulated(server) => server.compact(),
+            Self::Real(plane, _) => {
+                plane.kill_api_server().await;
+                plane.compact().await;
+                plane.start_api_server().await;
+            }
+        }
+    }
+
     async fn answer(&self, request: http::Request<Vec<u8>>) -> (u16, Value) {
         match self {
             Self::Simulated(server) => {
@@ -46,7 +58,7 @@ impl Server {
                     },
                 }
             }
-            Self::Real(client) => {
+            Self::Real(_, client) => {
                 let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
                 let answer = client.send(request.map(Body::from)).await.expect("an answer");
                 let code = answer.status().as_u16();
@@ -266,6 +278,18 @@ async fn lists_and_watches(telling: &mut Telling) {
     telling.send("GET", &watch, JSON, ONLY_METADATA, &Value::Null).await;
 }
 
+/// What was before the history was forgotten: a page of an older list, and a watch since an older revision.
+async fn what_is_forgotten(telling: &mut Telling) {
+    let first = telling.get(&format!("{CONNECTORS}?limit=2")).await;
+    let since = first["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
+    let next = first["metadata"]["continue"].as_str().expect("another page").to_owned();
+    telling.create(CONNECTORS, &connector("plant-g")).await;
+    telling.server.forget().await;
+    telling.get(&format!("{CONNECTORS}?limit=2&continue={next}")).await;
+    telling.get(&format!("{CONNECTORS}?watch=true&resourceVersion={since}&timeoutSeconds=2")).await;
+    telling.get(&format!("{CONNECTORS}?limit=1")).await;
+}
+
 async fn secrets_and_leases(telling: &mut Telling) {
     let secret = |name: &str, kind: &str| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "type": kind, "data": { "key": "djE=" } });
     telling.create(SECRETS, &secret("one", "Opaque")).await;
@@ -305,12 +329,14 @@ async fn tell(server: Server) -> Vec<(String, Value)> {
     life_of_an_object(&mut telling).await;
     lists_and_watches(&mut telling).await;
     secrets_and_leases(&mut telling).await;
+    what_is_forgotten(&mut telling).await;
     telling.told
 }
 
 #[tokio::test]
 async fn the_simulated_api_server_answers_as_the_real_one_does() {
-    let real = tell(Server::Real(ControlPlane::shared().await.client().await)).await;
+    let plane = ControlPlane::own("honesty").await;
+    let real = tell(Server::Real(plane, plane.client().await)).await;
     let simulated = tell(Server::Simulated(ApiServer::new())).await;
     assert_eq!(real.len(), simulated.len(), "each was told the same script");
     let mut differences = Vec::new();

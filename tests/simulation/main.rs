@@ -31,7 +31,7 @@ mod trace;
 mod weather;
 mod world;
 
-use many::{Run, assert_whole, make, setting};
+use many::{Run, assert_whole, make, make_until, setting};
 use run::{How, run};
 use scenario::Scenario;
 
@@ -43,6 +43,20 @@ fn whatever_happens_every_promise_is_kept() {
     println!("{}", sum.tally.table());
     assert_whole(&sum);
     assert_eq!(sum.tally.missed(), Vec::<String>::new(), "a world in which little goes wrong proves little");
+}
+
+/// For a build into which somebody has put a fault: `make planted` (tests/simulation/planted/) asks this of each of its faults.
+#[test]
+#[ignore = "it fails where no fault was put in"]
+fn a_fault_that_was_put_in_is_found() {
+    let (first, many) = (setting("FIRST_SEED", 1), setting("SEEDS", 2000));
+    let run_of = |seed| Run { scenario: Scenario::of(seed), how: How::default() };
+    let sum = make_until(1, "worlds", first, many, run_of);
+    let found = sum.broken.first().unwrap_or_else(|| panic!("{many} worlds kept every promise"));
+    println!(
+        "FOUND after {} worlds, by seed {}: {}",
+        sum.tally.worlds, found.0.scenario.seed, found.1.violations[0]
+    );
 }
 
 /// At every boundary of some worlds in fair weather: before each request leaves, and after each has taken effect.
@@ -84,6 +98,7 @@ fn one_seed_has_one_history() {
     let other = String::from_utf8_lossy(&other.stdout).into_owned();
     let there = other.lines().find_map(|line| line.split_once("histories: ")).expect("its histories").1;
     assert_eq!(here, there, "the histories of {many} seeds");
+    println!("the histories of {many} seeds in two processes are the same");
 }
 
 /// Tells one world: `SEED=7 CRASH_AT=12 make replay`.

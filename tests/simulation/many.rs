@@ -30,6 +30,17 @@ pub fn setting(name: &str, default: u64) -> u64 {
 /// Makes the runs of the numbers from `first`, `many` of them, on as many threads as `JOBS` says (2), telling how far it is.
 pub fn make(what: &str, first: u64, many: u64, run_of: impl Fn(u64) -> Run + Sync) -> Sum {
     const MOST_BROKEN: usize = 20;
+    make_until(MOST_BROKEN, what, first, many, run_of)
+}
+
+/// The same, until so many are broken.
+pub fn make_until(
+    most_broken: usize,
+    what: &str,
+    first: u64,
+    many: u64,
+    run_of: impl Fn(u64) -> Run + Sync,
+) -> Sum {
     let next = AtomicU64::new(first);
     let sum = Mutex::new(Sum { tally: Tally::default(), broken: Vec::new() });
     let told = Mutex::new(Instant::now());
@@ -49,7 +60,8 @@ pub fn make(what: &str, first: u64, many: u64, run_of: impl Fn(u64) -> Run + Syn
                     if !report.violations.is_empty() {
                         sum.broken.push((one, report));
                     }
-                    if sum.broken.len() >= MOST_BROKEN {
+                    if sum.broken.len() >= most_broken {
+                        next.store(u64::MAX / 2, Ordering::Relaxed);
                         return;
                     }
                     let mut told = told.lock().expect("the clock");

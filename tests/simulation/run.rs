@@ -82,7 +82,7 @@ async fn live(world: &Arc<World>, scenario: &Scenario) {
 /// What is there before anything happens: namespaces, the way to the Data Hub's tokens, and the key that an earlier process made.
 async fn furnish(world: &World) {
     let namespaces = super::remote::Vendor::ALL.map(specs::namespace);
-    for namespace in namespaces.into_iter().chain([NAMESPACE]) {
+    for namespace in namespaces.into_iter().chain([NAMESPACE, specs::GUESTS]) {
         let body = json!({ "metadata": { "name": namespace } });
         people::kubectl(
             world,

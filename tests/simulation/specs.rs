@@ -18,6 +18,14 @@ pub fn namespace(vendor: Vendor) -> &'static str {
     }
 }
 
+/// Where those are declared who use the accounts of others.
+pub const GUESTS: &str = "guests";
+
+/// Where the object of that number is declared: the last ones are guests of their account.
+pub fn home(vendor: Vendor, number: u64) -> &'static str {
+    if number < 3 { namespace(vendor) } else { GUESTS }
+}
+
 /// The Secret with the account's credential.
 pub fn credential_secret(vendor: Vendor) -> &'static str {
     match vendor {
@@ -48,6 +56,10 @@ pub fn account(vendor: Vendor, dice: &mut Dice) -> Value {
             "clientCredentials": { "secretRef": { "name": "aveva" } },
         }),
     };
+    if dice.chance(0.7) {
+        let adoption = *dice.one_of(&["Never", "IfIdentical"]);
+        spec["allowedNamespaces"] = json!({ "from": "All", "adoption": adoption });
+    }
     spec["requestsPerMinute"] = REQUESTS_PER_MINUTE.into();
     spec["resyncInterval"] = (*dice.one_of(&["15s", "30s", "1m"])).into();
     spec
@@ -88,6 +100,9 @@ pub fn connector(vendor: Vendor, number: u64, dice: &mut Dice) -> Value {
         if dice.chance(rate) {
             spec[field] = (*dice.one_of(&values)).into();
         }
+    }
+    if home(vendor, number) == GUESTS {
+        spec["accountRef"] = json!({ "name": "default", "namespace": namespace(vendor) });
     }
     if dice.chance(0.05) {
         spec["suspend"] = true.into();
