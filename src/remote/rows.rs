@@ -26,6 +26,8 @@ pub struct Listed<T> {
 
 /// The most bytes of one element. An OMF connection with 10,000 clients has about 400 KB.
 const ELEMENT_LIMIT: usize = 4 * 1024 * 1024;
+/// What a JSON value takes in memory at least, however short its text is.
+const VALUE: usize = size_of::<Value>();
 /// The most bytes beside the list.
 const ENVELOPE_LIMIT: usize = 1024 * 1024;
 
@@ -52,7 +54,8 @@ impl<'m, T: DeserializeOwned> Rows<'m, T> {
         self.decoded.count(bytes.len())?;
         let Self { splitter, decoded } = self;
         let status = splitter.status;
-        bytes.iter().try_for_each(|byte| splitter.take(*byte, |element| decoded.push(status, element)))
+        let mut each = |element: &[u8], values| decoded.push(status, element, values);
+        bytes.iter().try_for_each(|byte| splitter.take(*byte, &mut each))
     }
 
     /// The list, if it is complete.
@@ -63,9 +66,10 @@ impl<'m, T: DeserializeOwned> Rows<'m, T> {
 }
 
 impl<T: DeserializeOwned> Decoded<T> {
-    fn push(&mut self, status: StatusCode, element: &[u8]) -> Result<(), RemoteError> {
-        // Else `[{},{},…]` within the limit would be many times as large in memory.
-        self.count(size_of::<T>().saturating_sub(element.len()))?;
+    fn push(&mut self, status: StatusCode, element: &[u8], values: usize) -> Result<(), RemoteError> {
+        // Else `[{},{},…]` within the limit would be many times as large in memory, and so would a row that is full of such.
+        let in_memory = size_of::<T>().max(values.saturating_mul(VALUE));
+        self.count(in_memory.saturating_sub(element.len()))?;
         let row = serde_json::from_slice(element).map_err(|error| {
             let (nth, line, column) = (self.rows.len() + 1, error.line(), error.column());
             let what =
@@ -92,6 +96,8 @@ struct Splitter<'m> {
     list: List,
     /// The bytes of the element that is being read.
     element: Vec<u8>,
+    /// How many values may begin in it: one behind each bracket, colon and comma.
+    values: usize,
     /// Everything but the elements and the commas between them.
     envelope: Vec<u8>,
     /// Where in `envelope` the last text of the outermost object begins.
@@ -126,6 +132,7 @@ impl<'m> Splitter<'m> {
             text: Text::Outside,
             list: List::Awaited,
             element: Vec::new(),
+            values: 0,
             envelope: Vec::new(),
             text_begins: 0,
         }
@@ -134,7 +141,7 @@ impl<'m> Splitter<'m> {
     fn take(
         &mut self,
         byte: u8,
-        each: impl FnMut(&[u8]) -> Result<(), RemoteError>,
+        each: impl FnMut(&[u8], usize) -> Result<(), RemoteError>,
     ) -> Result<(), RemoteError> {
         match (self.text, byte) {
             (Text::Outside, _) if is_space(byte) => {}
@@ -151,22 +158,24 @@ impl<'m> Splitter<'m> {
     fn structure(
         &mut self,
         byte: u8,
-        mut each: impl FnMut(&[u8]) -> Result<(), RemoteError>,
+        mut each: impl FnMut(&[u8], usize) -> Result<(), RemoteError>,
     ) -> Result<(), RemoteError> {
         match (self.list, byte) {
             (List::Open { depth, .. }, b',') if depth == self.depth => {
                 self.list = List::Open { depth, comma: true };
-                each(&self.element)?;
+                each(&self.element, self.values)?;
                 self.element.clear();
+                self.values = 0;
                 return Ok(());
             }
             (List::Open { depth, comma }, b']' | b'}') if depth == self.depth => {
                 if comma || !is_blank(&self.element) {
-                    each(&self.element)?;
+                    each(&self.element, self.values)?;
                 }
                 self.element = Vec::new();
                 self.list = List::Closed;
             }
+            (List::Open { .. }, b'[' | b'{' | b',' | b':') => self.values += 1,
             (List::Open { .. }, _) => {}
             _ => return self.beside_the_list(byte),
         }

@@ -175,6 +175,24 @@ fn memory_is_bounded_whatever_comes() {
     assert!(matches!(many, Err(RemoteError::TooLarge(_))), "10,000 rows of 256 bytes were kept");
 }
 
+#[test]
+fn what_a_row_becomes_in_memory_is_counted_and_not_only_its_text() {
+    // Two bytes each, and thirty-two in memory.
+    for (many, each) in [("0,", 2), ("[],", 3), ("{},", 3), ("\"\",", 3)] {
+        let row = format!(r#"{{"options":[{}0]}}"#, many.repeat((500 << 10) / each));
+        let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 1 << 20, 0);
+        let taken = rows.take(format!("[{row}]").as_bytes());
+        assert!(matches!(taken, Err(RemoteError::TooLarge(_))), "500 KB of {many} became 8 MB: {taken:?}");
+    }
+    // Half a million client ids, as an account may have them, take no more than their text.
+    let ids = r#""d6b178a4-0de5-4c30-8ba7-0a84751be854","#.repeat(20_000);
+    let document = format!(r#"{{"items":[{{"ClientIds":[{ids}""]}}]}}"#);
+    let mut rows = Rows::<Value>::new(StatusCode::OK, Some("items"), 1 << 20, 0);
+    rows.take(document.as_bytes()).expect("20,000 client ids");
+    let listed = rows.finish().expect("a list");
+    assert_eq!((listed.rows.len(), listed.taken), (1, document.len()));
+}
+
 #[derive(serde::Deserialize)]
 struct Large {
     #[serde(skip)]
