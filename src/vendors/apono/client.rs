@@ -28,6 +28,8 @@ const OLDER_CONNECTORS: [&str; 3] = ["api", "v2", "connectors"];
 const PAGE: &str = "100";
 /// A list of more pages than this has no end.
 const MOST_PAGES: usize = 10_000;
+/// So many pages in a row that bring no connector lead nowhere. Each costs a request of the account's budget.
+const MOST_IDLE_PAGES: usize = 10;
 /// What the document says of a name, though public clients send others, too.
 const NAMES: &str = "Apono may allow only letters and digits in a name";
 
@@ -125,7 +127,7 @@ impl Apono {
     async fn pages(&self) -> Result<Vec<Connector>, RemoteError> {
         let mut connectors = Vec::new();
         let mut ids = BTreeSet::new();
-        let (mut taken, mut page_token) = (0, None::<String>);
+        let (mut taken, mut idle, mut page_token) = (0, 0, None::<String>);
         for _ in 0..MOST_PAGES {
             let mut call = Call::get("list", &CONNECTORS).query("limit", PAGE);
             if let Some(token) = &page_token {
@@ -138,11 +140,15 @@ impl Apono {
             taken = page.taken;
             // What moved from one page to the next while they were read is listed twice.
             let new: Vec<Connector> = page.rows.into_iter().filter(|row| !ids.contains(&row.id)).collect();
+            idle = if new.is_empty() { idle + 1 } else { 0 };
             ids.extend(new.iter().map(|connector| connector.id.clone()));
             connectors.extend(new);
             let Some(next) = next else { return Ok(connectors) };
             if page_token.as_ref() == Some(&next) {
                 return Err(endless("a page that follows itself"));
+            }
+            if idle == MOST_IDLE_PAGES {
+                return Err(endless("page after page without a connector"));
             }
             page_token = Some(next);
         }

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceExt};
@@ -179,5 +181,38 @@ fn what_moves_to_the_next_page_while_it_is_read_is_still_one_connector() {
         let listed = client(connection(pages, WHOLE)).list().await.expect("a list");
         let ids: Vec<String> = listed.into_iter().map(|connector| connector.id).collect();
         assert_eq!(ids, ["c-1", "c-2", "c-3"]);
+    });
+}
+
+/// A vendor whose pages follow each other as `next` says, and how often it is asked. No page holds anything that the first one does not.
+async fn pages_that_bring_nothing(next: fn(usize) -> usize) -> (RemoteError, usize) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let pages = Transport::new(tower::service_fn(move |request: http::Request<Bytes>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        async move {
+            let page: usize =
+                query.rsplit_once("page_token=").map_or(0, |(_, token)| token.parse().expect("a page"));
+            let page =
+                json!({"items": [{"id": "c-1"}], "pagination": {"next_page_token": next(page).to_string()}});
+            let body = Full::new(Bytes::from(page.to_string())).map_err(BoxError::from).boxed_unsync();
+            Ok::<_, BoxError>(http::Response::new(body))
+        }
+    }));
+    let error = client(connection(pages, WHOLE)).list().await.expect_err("a list without an end");
+    (error, asked.load(Ordering::Relaxed))
+}
+
+#[test]
+fn pages_that_lead_nowhere_are_not_followed_for_hours() {
+    in_paused_time(async {
+        let of_itself = pages_that_bring_nothing(|_| 1).await;
+        let in_a_circle = pages_that_bring_nothing(|page| (page + 1) % 3).await;
+        let without_end = pages_that_bring_nothing(|page| page + 1).await;
+        for (error, asked) in [of_itself, in_a_circle, without_end] {
+            assert!(error.to_string().starts_with("the vendor answered 200 OK with "), "{error}");
+            assert!(asked <= 20, "{asked} requests of the account's budget went into: {error}");
+        }
     });
 }
