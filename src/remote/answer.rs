@@ -75,21 +75,30 @@ pub(super) async fn open(transport: &Transport, request: Request<Bytes>) -> Resu
 }
 
 impl Opened {
-    /// Reads an answer that is no list.
+    /// Reads an answer that is no list. Of a refusal the status counts: where its body is too large or breaks off, only the vendor's own words are lost.
     pub(super) async fn whole(mut self) -> Result<Response, RemoteError> {
-        let mut body = BytesMut::new();
-        while let Some(data) = self.next().await? {
-            if body.len() + data.len() > ANSWER_LIMIT {
-                return Err(RemoteError::TooLarge(ANSWER_LIMIT));
-            }
-            body.extend_from_slice(&data);
-        }
+        let body = match self.rest().await {
+            Err(_) if !self.status.is_success() => Bytes::new(),
+            read => read?,
+        };
         Ok(Response {
             status: self.status,
             retry_after: asked_to_wait(self.status, &self.headers),
             content_type: self.content_type(),
-            body: body.freeze(),
+            body,
         })
+    }
+
+    async fn rest(&mut self) -> Result<Bytes, RemoteError> {
+        let mut body = BytesMut::new();
+        while let Some(data) = self.next().await? {
+            if body.len() + data.len() > ANSWER_LIMIT {
+                let what = format!("more than {ANSWER_LIMIT} bytes");
+                return Err(RemoteError::Malformed { status: self.status, what });
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(body.freeze())
     }
 
     /// Reads a list, in `member` where the document is an object; of at most `limit` bytes, with those that earlier parts of it have `taken`.

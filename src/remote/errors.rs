@@ -20,10 +20,10 @@ pub enum RemoteError {
     // How long still is not in the text: a condition must not move by itself.
     #[error("the account's request budget is spent")]
     BudgetSpent(Duration),
-    /// The answer is larger than the limit in bytes.
+    /// A list is larger than the limit in bytes.
     #[error("the vendor's answer is larger than the limit of {0} bytes")]
     TooLarge(usize),
-    /// A 2xx answer that is not what it should be: HTML from a gateway, half a body, a wrong shape.
+    /// A 2xx answer that is not what it should be: HTML from a gateway, half a body, a wrong shape, far too much.
     #[error("the vendor answered {status} with {what}")]
     Malformed {
         /// The HTTP status.

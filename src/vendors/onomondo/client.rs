@@ -115,7 +115,9 @@ impl Onomondo {
         let total = found.total.max(found.sims.len() as u64);
         let id = |sim: &Sim| match &sim.id {
             Value::Number(number) => Some(number.to_string()),
-            Value::String(text) if is_short_word(text) => Some(text.clone()),
+            Value::String(text) if is_short_word(text) && !self.http.repeats_credential(text) => {
+                Some(text.clone())
+            }
             _ => None,
         };
         let ids: Vec<String> = found.sims.iter().take(NAMED_SIMS).filter_map(id).collect();
