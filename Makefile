@@ -19,7 +19,7 @@ SIMULATION = RUST_TEST_THREADS=1 cargo test --locked --profile simulation --test
 export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo control-plane test simulate planted mutants proof replay e2e image gitops judge corpus baseline bench soak crds manifests stale docs fmt lint deny advisories sbom release ci
+.PHONY: help demo control-plane test simulate planted mutants proof replay fuzz e2e image gitops judge corpus baseline bench soak crds manifests stale docs fmt lint deny advisories sbom release ci
 
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
@@ -58,6 +58,9 @@ proof: control-plane ## Run all that docs/reliability.md claims of the simulatio
 
 replay: ## Tell one simulated world from its beginning to its end (SEED=7, CRASH_AT=12 for a crash there)
 	$(SIMULATION) -- --nocapture --ignored replay
+
+fuzz: ## Give every decoder CASES=20000 inputs that mean ill; says of each how many of them it understood
+	PROPTEST_CASES=$(or $(CASES),20000) cargo test --locked --test hostile -- --nocapture laws:: plans::
 
 e2e: ## Install the operator by Helm and kustomize on a real node, as root, then `make gitops`; STORY=part-of-a-name tells only those of the node
 	cargo test --locked --test e2e -- $(STORY)

@@ -27,6 +27,7 @@ mod forced;
 mod gitops;
 mod harness;
 mod helm;
+mod hostile;
 mod lag;
 mod large;
 mod manifests;

@@ -21,6 +21,7 @@ pub mod control_plane;
 pub mod cost;
 pub mod ending;
 pub mod health;
+pub mod hostile;
 pub mod http;
 pub mod kubeconfig;
 pub mod looking;
