@@ -137,9 +137,17 @@ where
     judged(listed)
 }
 
+/// What `serde_json` makes of what was read as a list; nothing where it is nested too deep for that, in a member that nobody reads.
+fn reference(body: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(body) {
+        Err(error) if error.to_string().starts_with("recursion limit") => None,
+        read => Some(read.expect("what was read as a list is JSON")),
+    }
+}
+
 /// A row that is not understood makes a list fail: it never leaves a shorter one, since what is not listed is taken for gone.
 fn is_whole<V: Vendor>(rows: &[V::Item], body: &[u8], member: Option<&str>) {
-    let whole: Value = serde_json::from_slice(body).expect("what was read as a list is JSON");
+    let Some(whole) = reference(body) else { return };
     let list = if whole.is_array() { &whole } else { &whole[member.unwrap_or_default()] };
     let there = list.as_array().map_or(0, Vec::len);
     if V::NAME == Apono::NAME {
@@ -214,8 +222,9 @@ fn apono_older_list(body: &[u8], pieces: &[usize]) -> Outcome {
     }));
     let listed = in_paused_time(client.list());
     if let Ok(rows) = &listed {
-        let whole: Value = serde_json::from_slice(body).expect("JSON");
-        assert_eq!(whole.as_array().map(Vec::len), Some(rows.len()));
+        if let Some(whole) = reference(body) {
+            assert_eq!(whole.as_array().map(Vec::len), Some(rows.len()));
+        }
         rows.iter().for_each(is_coherent::<Apono>);
     }
     judged(listed)
