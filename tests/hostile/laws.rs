@@ -25,6 +25,7 @@ struct Tally {
     decoded: u32,
 }
 
+#[allow(clippy::similar_names, reason = "a decoder, and what it decoded")]
 fn fuzz(decoder: &Decoder) -> Tally {
     let seeds = inputs(decoder);
     let tally = Cell::new((0, 0));
@@ -35,14 +36,14 @@ fn fuzz(decoder: &Decoder) -> Tally {
         let outcome = (decoder.run)(&input, &[usize::MAX]);
         prop_assert_eq!(&(decoder.run)(&input, &pieces), &outcome, "in pieces of {:?}", pieces);
         if is_change(seed, &input, &change) {
-            let (inputs, decoded) = tally.get();
-            tally.set((inputs + 1, decoded + u32::from(outcome.decoded)));
+            let (changed, decoded) = tally.get();
+            tally.set((changed + 1, decoded + u32::from(outcome.decoded)));
         }
         Ok(())
     });
     run.unwrap_or_else(|failure| panic!("{}: {failure}", decoder.name));
-    let (inputs, decoded) = tally.get();
-    Tally { inputs, decoded }
+    let (changed, decoded) = tally.get();
+    Tally { inputs: changed, decoded }
 }
 
 fn is_change(seed: &[u8], input: &[u8], change: &Change) -> bool {

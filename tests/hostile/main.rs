@@ -1,7 +1,12 @@
 //! Whatever comes from outside: every decoder against arbitrary and mutated input, and the real client against a server that means ill.
 //!
 //! `PROPTEST_CASES` says how much (`make fuzz CASES=20000`); the inputs in `tests/corpora/` are replayed first.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it saw by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test says what it saw by panicking, and how much it saw by printing"
+)]
 
 mod canned;
 mod corpora;

@@ -48,7 +48,9 @@ pub(crate) fn changed(body: &[u8], change: &Change) -> Vec<u8> {
                 }
                 _ => body.to_vec(),
             };
-            bytes.iter().for_each(|edit| edit_bytes(&mut body, edit));
+            for edit in bytes {
+                edit_bytes(&mut body, edit);
+            }
             body
         }
     }
@@ -95,19 +97,19 @@ fn edit_node(node: &mut Value, edit: &Edit) {
             items.push(items[edit.what.index(items.len())].clone());
         }
         // Something is there that nobody knows.
-        (1 | 2, Value::Object(members)) => drop(members.insert("unheardOf".into(), odd(&edit.what))),
-        (2, Value::Array(items)) => items.insert(edit.what.index(items.len() + 1), odd(&edit.what)),
+        (1 | 2, Value::Object(members)) => drop(members.insert("unheardOf".into(), odd(edit.what))),
+        (2, Value::Array(items)) => items.insert(edit.what.index(items.len() + 1), odd(edit.what)),
         // It is one deeper.
         (3, _) => *node = json!([node.take()]),
         (4, Value::Number(number)) => *node = json!(number.to_string()),
         (4, Value::String(text)) => {
-            text.push_str(["", "\u{0}", "\u{202e}", SECRET, "ä", "\n"][edit.what.index(6)])
+            text.push_str(["", "\u{0}", "\u{202e}", SECRET, "ä", "\n"][edit.what.index(6)]);
         }
-        _ => *node = odd(&edit.what),
+        _ => *node = odd(edit.what),
     }
 }
 
-fn odd(which: &Index) -> Value {
+fn odd(which: Index) -> Value {
     let deep = || (0..200).fold(json!(1), |inner, _| json!([inner]));
     let odd = [
         Value::Null,

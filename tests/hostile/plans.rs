@@ -49,7 +49,7 @@ where
 fn planned<V: Subject>(
     spec: &V::ConnectorSpec,
     policy: ManagementPolicy,
-    rows: Vec<V::Item>,
+    rows: &[V::Item],
     recorded: bool,
 ) -> Plan
 where
@@ -59,7 +59,7 @@ where
     let recorded = rows.first().filter(|_| recorded).map(RemoteItem::identity);
     for _ in 0..2 {
         let ticket = snapshot.begin_list(Instant::now());
-        snapshot.apply(ticket, rows.clone());
+        snapshot.apply(ticket, rows.to_vec());
     }
     let me = ObjectKey::new("iot", "plant-a");
     let facts = Facts::<V> {
@@ -93,7 +93,7 @@ where
             return Ok(());
         };
         for policy in [ManagementPolicy::Manage, ManagementPolicy::Observe, ManagementPolicy::Plan] {
-            let plan = in_paused_time(async { planned::<V>(&spec, policy, rows.clone(), recorded) });
+            let plan = in_paused_time(async { planned::<V>(&spec, policy, &rows, recorded) });
             let writes = matches!(plan, Plan::Create(_) | Plan::Forget(_) | Plan::Update(_));
             prop_assert!(!writes || policy == ManagementPolicy::Manage, "{:?} under {:?}", plan, policy);
             planned_at_all.set(planned_at_all.get() + 1);

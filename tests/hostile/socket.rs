@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connector_operator::engine::vendor::Vendor;
+use connector_operator::engine::vendor::{SecretValues, Vendor, Withheld};
 use connector_operator::remote::{
     Connection, Disposition, RemoteError, Source, TokenCache, TransportSettings, transport,
 };
@@ -199,7 +199,7 @@ async fn an_answer_to_a_write_that_is_too_large_is_a_doubt_and_no_matter_of_perm
     let server = Hostile::serve(Answer::repeated(200, "{\"name\":\"", "aaaa", GIGABYTE)).await;
     let client = Onomondo::client(connection(&format!("http://{}", server.host())));
     let spec = crate::vendors::onomondo_spec();
-    let (withheld, secrets) = (Default::default(), Default::default());
+    let (withheld, secrets) = (Withheld::new(), SecretValues::new());
     let desired = connector_operator::engine::vendor::Desired {
         object_name: "plant-a",
         spec: &spec,

@@ -34,7 +34,6 @@ async fn meets(name: &str, answer: Answer, reason: &str, message: &str) {
     let account = story.eventually(ACCOUNT, reason, said).await;
     assert_eq!(condition_message(&account, "Ready"), format!("account {name}/default: {message}"));
     let grown = peak(story.operators[0].id()) - before;
-    println!("{name}: from {before} KiB by {grown} KiB; {} bytes were taken", server.sent());
     assert!(grown <= MOST_KIB, "it had {before} KiB, and {grown} KiB more at its peak");
 
     // It is as well as ever once the vendor is.
