@@ -87,9 +87,10 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         if !pass.finalize(work.spec, true).await? {
             return Ok(());
         }
-        if let Some(new) = rename_to.as_ref().filter(|_| bond == Bond::Recorded) {
-            pass.announce_rename(new).await?;
-        }
+        let is_first_try = match rename_to.as_ref().filter(|_| bond == Bond::Recorded) {
+            Some(new) => pass.announce_rename(new).await?,
+            None => false,
+        };
         let Some(entry) = pass.entry(work, &identity) else { return Ok(()) };
         if rename_to.is_some() {
             pass.memory(|memory| memory.last_doubt = Some(Instant::now()));
@@ -125,7 +126,8 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 confirm(pass, work, &entry, Some(before), &withheld).await
             }
             Err(error) => {
-                if rename_to.is_some() && !error.may_have_applied() {
+                // A refusal says nothing of an earlier try whose answer was lost.
+                if is_first_try && !error.may_have_applied() {
                     pass.withdraw_rename();
                 }
                 if contends && doubt_refusal(pass, work, "update", &error) {
@@ -144,13 +146,14 @@ impl<V: Vendor> Pass<'_, V> {
         self.patch(&MetadataPatch { finalizer: Some(false), claim: Some(None) }).await
     }
 
-    /// Before a rename is sent, the status says where it leads, so that a crash in between is understood.
-    async fn announce_rename(&mut self, new: &Identity) -> Result<(), WriteError> {
+    /// Before a rename is sent, the status says where it leads, so that a crash in between is understood. Returns whether that is news.
+    async fn announce_rename(&mut self, new: &Identity) -> Result<bool, WriteError> {
         if self.object.status.renaming_to.as_deref() == Some(new.as_str()) {
-            return Ok(());
+            return Ok(false);
         }
         let verdict = Verdict::progressing(format!("{}: it is renamed to {new}", self.key.name));
-        self.write(verdict, &[], |status| status.renaming_to = Some(new.to_string())).await
+        self.write(verdict, &[], |status| status.renaming_to = Some(new.to_string())).await?;
+        Ok(true)
     }
 
     /// A rename that was refused leads nowhere; the next status says so.

@@ -263,6 +263,9 @@ impl<V: Vendor> Facts<'_, V> {
         if V::phase(&entry.item) != Phase::Settled {
             return Plan::Wait(Waiting::ForVendor(identity, bond));
         }
+        if let Some(doubted) = self.doubted_rename(&identity) {
+            return Plan::Wait(Waiting::ForAbsence(doubted, self.absence_from));
+        }
         let refused = match self.adoption {
             AdoptionPolicy::Always => false,
             AdoptionPolicy::IfIdentical => !changes.is_empty(),
@@ -309,6 +312,15 @@ impl<V: Vendor> Facts<'_, V> {
         }
         let withheld = self.contest.withheld.clone();
         Plan::Update(Update { permit, identity, bond, changes, rename_to, withheld })
+    }
+
+    /// Where a rename to another name than the one that is asked for by now may still have led: nothing else is done before a list that
+    /// was sent late enough shows the object under the name that it had.
+    fn doubted_rename(&self, identity: &Identity) -> Option<Identity> {
+        let doubted = self.renaming_to.as_ref().filter(|doubted| *doubted != identity)?;
+        let is_sent_again = V::renames(self.spec, &self.me.name, identity).as_ref() == Some(doubted);
+        let is_settled = self.snapshot.last_sent().is_some_and(|sent| sent >= self.absence_from);
+        (!is_sent_again && !is_settled).then(|| doubted.clone())
     }
 
     fn plan_for_lost(&self, identity: Identity, convergence: &Convergence) -> Plan {

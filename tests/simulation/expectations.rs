@@ -89,6 +89,11 @@ fn shows_otherwise(
             remotes.iter().filter(|remote| remote.vendor == one.vendor && !remote.is_leaving());
         of_vendor.find(|remote| identity == Some(remote.identity.as_str()))
     };
+    if one.is_guest() && one.shown().is_none() && ready {
+        // A guest learns no more of others' objects than that they are there.
+        let anything = remotes.iter().any(|remote| one.is_about(remote));
+        return (!anything).then(|| "it shows an object that is not there".to_owned());
+    }
     let (shown, wanted) = (there(one.shown()), there(one.wanted()));
     match (reason, shown.or(wanted)) {
         ("RemoteNotFound", Some(remote)) => {

@@ -1,7 +1,7 @@
 //! A person changes `spec.name`: that is a rename, of which the status tells before it is sent. A taken name is refused before
 //! anything is sent.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::plant::{HTTPS, PLANT_A, POST, in_sync, with_account};
 use crate::support::story::Story;
@@ -39,6 +39,39 @@ async fn a_rename_is_announced_in_status_before_it_is_sent() {
     story.gone(PLANT_A).await;
     let sent = [POST, "PATCH /connectors/plant-a plant-z", "DELETE /connectors/plant-z"];
     story.cost(&sent, &[(PLANT_A, "patch, status ×3, patch")]).await;
+    story.end().await;
+}
+
+/// The rename took effect and its answer was lost; what was sent again finds nothing under the old name, and no list tells more.
+async fn a_rename_is_in_doubt(name: &str) -> Story {
+    let story = in_sync(name, HTTPS).await;
+    let once = json!({"method": "PATCH", "times": 1});
+    story.vendor.fault(once, json!({"kind": "status", "code": 502, "after_applying": true})).await;
+    story.vendor.fault(json!({"method": "GET"}), json!({"kind": "status", "code": 503})).await;
+    story.edit(PLANT_A, "spec: {name: plant-z}").await;
+    let not_found = |seen: &Value| seen["status"]["conditions"].to_string().contains("404 Not Found");
+    let seen = story.eventually(PLANT_A, "told that the old name is gone", not_found).await;
+    assert_eq!(seen["status"]["renamingTo"], "plant-z", "it may well be there by now");
+    story
+}
+
+#[tokio::test]
+async fn a_rename_in_doubt_is_found_by_a_delete() {
+    let story = a_rename_is_in_doubt("rename-doubted-delete").await;
+    story.delete(PLANT_A).await;
+    story.vendor.heal().await;
+    story.gone(PLANT_A).await;
+    assert_eq!(names_at_the_vendor(&story).await, Vec::<String>::new());
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_rename_in_doubt_is_found_by_the_next_rename() {
+    let story = a_rename_is_in_doubt("rename-doubted-edit").await;
+    story.edit(PLANT_A, "spec: {name: plant-y}").await;
+    story.vendor.heal().await;
+    story.ready(PLANT_A).await;
+    assert_eq!(names_at_the_vendor(&story).await, ["plant-y"]);
     story.end().await;
 }
 

@@ -226,6 +226,28 @@ async fn a_rename_is_followed_wherever_it_was_interrupted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rename_in_doubt_is_settled_before_anything_else_is_done() {
+    let doubted = |name: &str, seconds_ahead| {
+        let absence_from = Instant::now() + Duration::from_secs(seconds_ahead);
+        let listed = vec![thing("plant-a", "red")];
+        let mut doubted = Situation {
+            recorded: Some("plant-a"),
+            renaming_to: Some("plant-z"),
+            listed,
+            absence_from,
+            ..situation()
+        };
+        doubted.spec.name = Some(name.into());
+        doubted.in_short()
+    };
+    assert_eq!(doubted("plant-z", 30), "update name of plant-a, Recorded", "the same may be sent again");
+    assert_eq!(doubted("plant-y", 30), "wait ForAbsence", "it may be plant-z by now");
+    assert_eq!(doubted("plant-a", 30), "wait ForAbsence", "and so it may after a change of mind");
+    assert_eq!(doubted("plant-y", 0), "update name of plant-a, Recorded", "it is still where it was");
+    assert_eq!(doubted("plant-a", 0), "in sync with plant-a, Recorded");
+}
+
+#[tokio::test(start_paused = true)]
 async fn onto_a_taken_name_nothing_is_renamed_whatever_the_policy() {
     for adoption in [AdoptionPolicy::Always, AdoptionPolicy::IfIdentical, AdoptionPolicy::Never] {
         let listed = vec![thing("old", "red"), thing("plant-a", "red")];

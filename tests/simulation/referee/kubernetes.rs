@@ -56,7 +56,7 @@ impl Referee {
         }
         if request.part == Part::Status {
             self.status(now, request, before, tally);
-            self.recorded(request, &answer.body, &remotes);
+            self.recorded(request, before, &answer.body, &remotes);
         } else if lost_finalizer(before, request) {
             self.finalizer_goes(now, request, before, &remotes, tally);
         }
@@ -142,9 +142,13 @@ impl Referee {
         }
     }
 
-    /// What a status records is from then on that object's own, whoever made it.
-    fn recorded(&mut self, request: &Request, object: &Value, remotes: &[Remote]) {
+    /// What a status comes to record is from then on that object's own, whoever made it.
+    fn recorded(&mut self, request: &Request, before: &Value, object: &Value, remotes: &[Remote]) {
         let Some(declared) = Declared::new(&request.key(), object.clone().into()) else { return };
+        let known = Declared::new(&request.key(), before.clone().into());
+        if known.is_some_and(|known| known.manages() && known.recorded() == declared.recorded()) {
+            return;
+        }
         let its_own = remotes.iter().find(|remote| {
             remote.vendor == declared.vendor && declared.recorded() == Some(remote.identity.as_str())
         });
