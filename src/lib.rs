@@ -2,7 +2,7 @@
 //! and reports what is really there.
 //!
 //! The crate's layers, from the outside in:
-//! - [`cli`], [`settings`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! - [`cli`], [`settings`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`], [`spans`]: the process.
 //! - [`api`]: the custom resources that users write, and nothing else.
 //! - [`engine`]: knows Kubernetes and no vendor.
 //! - [`remote`]: knows HTTP and no vendor.
@@ -20,6 +20,7 @@ pub mod remote;
 pub mod server;
 pub mod settings;
 pub mod shutdown;
+pub mod spans;
 pub mod telemetry;
 #[cfg(feature = "vendors")]
 pub mod vendors;

@@ -8,13 +8,13 @@
 use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
 
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, fmt, registry};
+use tracing_subscriber::{Layer, Registry, fmt, registry};
 
 use crate::settings::LogFormat;
 
@@ -23,25 +23,40 @@ use crate::settings::LogFormat;
 const OF_LIBRARIES: [(&str, LevelFilter); 2] =
     [("kube_client::client::tls", LevelFilter::WARN), ("kube_client::config", LevelFilter::WARN)];
 
-/// Starts to write log lines to stderr, and panics as log lines. Call once, first thing.
-pub fn install(format: LogFormat, level: LevelFilter) {
+/// Hears of the [spans](crate::spans).
+pub type SpanListener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts to write log lines to stderr, and panics as log lines; `spans` hears of spans, if anybody does. Call once, first thing.
+pub fn install(format: LogFormat, level: LevelFilter, spans: Option<SpanListener>) {
     let colours = io::stderr().is_terminal();
     // A second call, as in tests, leaves the first one's choice in place.
-    let _ = tracing::subscriber::set_global_default(subscriber(format, level, colours, io::stderr));
+    let _ = tracing::subscriber::set_global_default(subscriber(format, level, spans, colours, io::stderr));
     std::panic::set_hook(Box::new(log_panic));
 }
 
-fn subscriber<W>(format: LogFormat, level: LevelFilter, colours: bool, writer: W) -> impl Subscriber
+fn subscriber<W>(
+    format: LogFormat,
+    level: LevelFilter,
+    spans: Option<SpanListener>,
+    colours: bool,
+    writer: W,
+) -> impl Subscriber
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    registry().with(lines(format, colours, writer).with_filter(allowed(level)))
+    registry().with(spans).with(lines(format, colours, writer).with_filter(allowed(level)))
 }
 
-fn allowed(level: LevelFilter) -> Targets {
-    Targets::new()
+fn allowed<S>(level: LevelFilter) -> impl Filter<S> {
+    let targets = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
-        .with_targets(OF_LIBRARIES.map(|(target, most)| (target, most.min(level))))
+        .with_targets(OF_LIBRARIES.map(|(target, most)| (target, most.min(level))));
+    // A span that lines knew of would exist for their sake, and stand in each of them.
+    targets.and(filter_fn(is_event))
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 fn lines<S, W>(format: LogFormat, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -97,7 +112,10 @@ mod tests {
     fn log_of(format: LogFormat, level: LevelFilter, work: impl FnOnce()) -> String {
         let log = Log::default();
         let writer = log.clone();
-        tracing::subscriber::with_default(subscriber(format, level, false, move || writer.clone()), work);
+        tracing::subscriber::with_default(
+            subscriber(format, level, None, false, move || writer.clone()),
+            work,
+        );
         log.text()
     }
 
@@ -170,6 +188,19 @@ mod tests {
         assert_eq!(lines[0]["connector"], "iot/plant-a");
         assert_eq!(lines[0]["level"], "INFO");
         assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'), "{log}");
+    }
+
+    #[test]
+    fn spans_are_in_no_line_not_even_at_trace() {
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let log = log_of(format, LevelFilter::TRACE, || {
+                let pass = crate::spans::pass("onomondo", "OnomondoConnector", "iot", "plant-a", "changed");
+                pass.in_scope(|| tracing::info!("our own line"));
+            });
+
+            assert!(log.contains("our own line"), "{log}");
+            assert!(!log.contains("plant-a") && !log.contains("reconcile"), "{log}");
+        }
     }
 
     #[test]

@@ -40,12 +40,11 @@ pub(super) fn all(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static
     controllers
 }
 
-/// The way to vendors, with the further certificate authorities of `--ca-file`.
-pub(super) fn transport(settings: &Settings) -> Result<Transport, TransportError> {
+/// The way to vendors, with the further certificate authorities of `--ca-file`, and to private addresses where that is allowed.
+pub(super) fn transport(settings: &Settings, private_addresses: bool) -> Result<Transport, TransportError> {
     let read =
         |path: &PathBuf| std::fs::read(path).map_err(|error| TransportError::CaFile(path.clone(), error));
     let ca_pem = settings.ca_file.as_ref().map(read).transpose()?;
-    let private_addresses = settings.allow_insecure_endpoints;
     remote::transport(&TransportSettings { ca_pem, private_addresses, proxies: proxy::hosts() })
         .map_err(TransportError::Client)
 }

@@ -7,12 +7,16 @@ mod proxy;
 pub mod release;
 pub mod replica;
 pub mod run;
+pub mod traces;
 
 use std::error::Error;
 use std::io::{self, Write};
 
-use crate::settings::Command;
+use tokio::runtime::Handle;
+
+use crate::settings::{Command, Settings};
 use crate::telemetry;
+use traces::Traces;
 
 /// Carries out a command line and returns when it is done.
 ///
@@ -26,15 +30,27 @@ pub fn execute(command: Command) -> Result<(), Box<dyn Error>> {
             .build()?
             .block_on(release::run(&release)),
         Command::Run(settings) => {
-            telemetry::install(settings.log_format, settings.log_level);
             // One thread: a few hundred objects change in a second at most, and what runs can be repeated in tests.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let end = runtime.block_on(run::run(*settings));
+            let traces = traces(&settings, runtime.handle())?;
+            let listener = traces.as_ref().map(Traces::listener);
+            telemetry::install(settings.log_format, settings.log_level, listener);
+            let end = runtime.block_on(run::run(*settings, traces));
             // What still runs, such as a name that is being looked up, is nobody's any more.
             runtime.shutdown_background();
             Ok(end?)
         }
     }
+}
+
+/// The way of spans to a collector, where there is to be one.
+fn traces(settings: &Settings, runtime: &Handle) -> Result<Option<Traces>, Box<dyn Error>> {
+    if !settings.tracing {
+        return Ok(None);
+    }
+    // An administrator names the collector, so its address may be private.
+    let transport = controllers::transport(settings, true)?;
+    Ok(Some(Traces::start(transport, runtime.clone())?))
 }
 
 /// An error and its causes in one line, the outermost first; a cause that an outer error already quotes is not repeated.

@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use super::cluster::{self, ClusterError};
 use super::controllers::{self, TransportError};
 use super::replica::{Ended, Replica};
+use super::traces::Traces;
 use crate::server::{self, BindError, Endpoints};
 use crate::settings::Settings;
 use crate::shutdown::{self, Signals};
 
-/// How long connections that are being answered may take when everything else is over.
+/// How long connections that are being answered, and the last spans, may take when everything else is over.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Why the operator could not start, or ended otherwise than as it was asked to.
@@ -38,11 +39,11 @@ pub enum RunError {
     Ended(#[from] Ended),
 }
 
-/// Runs the operator until it is asked to stop.
+/// Runs the operator until it is asked to stop, and sends its last spans.
 ///
 /// # Errors
 /// Why it could not start or go on.
-pub async fn run(settings: Settings) -> Result<(), RunError> {
+pub(super) async fn run(settings: Settings, traces: Option<Traces>) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     let (trigger, shutdown) = shutdown::pair(settings.shutdown_timeout);
     tokio::spawn(signals.forward(trigger));
@@ -56,7 +57,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving /healthz, /readyz and /metrics");
 
     let replica = Replica {
-        transport: controllers::transport(&settings)?,
+        transport: controllers::transport(&settings, settings.allow_insecure_endpoints)?,
         client: cluster::connect(&endpoints.metrics).await?,
         settings,
         endpoints,
@@ -65,8 +66,13 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let end = replica.run(&started).await;
 
     last_words.request();
+    let last_spans = async {
+        if let Some(traces) = traces {
+            traces.flush(LAST_ANSWERS).await;
+        }
+    };
     // The server waits for connections that are being answered; they are few and brief.
-    let _ = timeout(LAST_ANSWERS, server).await;
+    let _ = tokio::join!(timeout(LAST_ANSWERS, server), last_spans);
     match &end {
         Ok(()) => tracing::info!("stopped"),
         Err(error) => tracing::error!(error = super::explain(error), "stopped"),

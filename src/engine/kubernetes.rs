@@ -5,6 +5,7 @@
 
 use super::object::{Kind, Object};
 use crate::api::{CLAIM_ANNOTATION, FINALIZER};
+use crate::spans;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 /// The field manager of every status.
 pub const FIELD_MANAGER: &str = "connector-operator";
@@ -77,7 +79,8 @@ pub async fn patch_metadata<K: Kind>(
     let api: Api<Object<K>> = Api::namespaced(client.clone(), object.namespace());
     let body = Patch::Merge(patch.body(object));
     let params = PatchParams::default();
-    let mut metadata: ObjectMeta = bounded(api.patch_metadata(object.name(), &params, &body)).await?.metadata;
+    let patched = bounded(span("patch", object), api.patch_metadata(object.name(), &params, &body)).await?;
+    let mut metadata: ObjectMeta = patched.metadata;
     super::object::strip(&mut metadata);
     Ok(Object { metadata, spec: object.spec.clone(), status: object.status.clone() })
 }
@@ -101,7 +104,8 @@ pub async fn apply_status<K: Kind>(
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    bounded(api.patch_status(object.name(), &params, &Patch::Apply(body))).await
+    let patch = Patch::Apply(body);
+    bounded(span("apply status", object), api.patch_status(object.name(), &params, &patch)).await
 }
 
 fn precondition<K: Kind>(object: &Object<K>) -> Value {
@@ -113,8 +117,21 @@ fn precondition<K: Kind>(object: &Object<K>) -> Value {
     })
 }
 
-async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
-    match timeout(WRITE_TIMEOUT, call).await {
+fn span<K: Kind>(write: &'static str, object: &Object<K>) -> Span {
+    spans::kubernetes_write(write, &K::kind(&()), object.namespace(), object.name())
+}
+
+async fn bounded<T>(span: Span, call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+    let answer = timeout(WRITE_TIMEOUT, call).instrument(span.clone()).await;
+    spans::answer(
+        &span,
+        match &answer {
+            Ok(Ok(_)) => Some(200),
+            Ok(Err(kube::Error::Api(status))) => Some(status.code),
+            _ => None,
+        },
+    );
+    match answer {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(kube::Error::Api(status))) => Err(match status.code {
             404 | 410 => WriteError::Gone,

@@ -4,6 +4,7 @@ use super::kubernetes::WriteError;
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::vendor::Vendor;
+use crate::metrics::ReconcileResult;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -38,6 +39,15 @@ impl Outcome {
             WriteError::Failed(_) => Next::BackOff,
         };
         Self { next, ..self }
+    }
+
+    /// How the pass went, in the words of metrics and traces.
+    pub fn result(&self) -> ReconcileResult {
+        match self.next {
+            Next::Wait => ReconcileResult::Success,
+            Next::After(_) => ReconcileResult::RequeueAfter,
+            Next::BackOff => ReconcileResult::Error,
+        }
     }
 
     /// Wake it after the next list of this account.

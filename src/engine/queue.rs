@@ -19,6 +19,17 @@ pub enum Cause {
     Remote,
 }
 
+impl Cause {
+    /// For a trace.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Dependency => "dependency",
+            Self::Remote => "remote",
+        }
+    }
+}
+
 /// What a finished reconcile asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -41,6 +52,7 @@ enum State {
 struct Slot<L> {
     state: State,
     lane: L,
+    cause: Option<Cause>,
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -100,14 +112,20 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
             slot.not_before = None;
         }
         let at = slot.not_before.map_or(now, |not_before| not_before.max(now));
-        match slot.state {
-            State::Running { woken } => {
-                let strongest = woken.filter(|earlier| *earlier != Cause::Remote).unwrap_or(cause);
-                slot.state = State::Running { woken: Some(strongest) };
-            }
-            State::Due(due, _) if due <= at => {}
-            State::Due(..) | State::Idle => self.schedule(key, at),
+        if let State::Running { woken } = slot.state {
+            slot.state = State::Running { woken: Some(stronger(woken, cause)) };
+            return;
         }
+        slot.cause = Some(stronger(slot.cause, cause));
+        match slot.state {
+            State::Due(due, _) if due <= at => {}
+            _ => self.schedule(key, at),
+        }
+    }
+
+    /// Why a key runs, or is due; `None` where its time had come.
+    pub fn cause_of(&self, key: &K) -> Option<Cause> {
+        self.slots.get(key)?.cause
     }
 
     /// Whether `key` runs now.
@@ -138,6 +156,7 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let State::Running { woken } = slot.state else { return };
         slot.state = State::Idle;
+        slot.cause = None;
         if let Some(lane) = self.lanes.get_mut(&slot.lane) {
             lane.running -= 1;
         }
@@ -224,6 +243,7 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         let slot = self.slots.entry(key.clone()).or_insert_with(|| Slot {
             state: State::Idle,
             lane: lane.clone(),
+            cause: None,
             failures: 0,
             not_before: None,
         });
@@ -243,6 +263,11 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         slot.state = State::Due(at, self.sequence);
         lane.due.insert((at, self.sequence), key.clone());
     }
+}
+
+/// Of two causes the one that says more; of two alike the earlier.
+fn stronger(earlier: Option<Cause>, cause: Cause) -> Cause {
+    earlier.filter(|earlier| *earlier != Cause::Remote).unwrap_or(cause)
 }
 
 #[cfg(test)]

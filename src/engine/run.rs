@@ -17,10 +17,12 @@ use crate::metrics::ReconcileResult;
 use crate::remote::ReflectorEvent;
 use crate::server::{Condition, Heartbeat};
 use crate::shutdown::Shutdown;
+use crate::spans;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
+use kube::Resource;
 use kube::api::PartialObjectMeta;
 use kube::runtime::watcher::Event;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{Instrument, Span};
 
 /// What is reconciled. Accounts come before connectors.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,8 +149,9 @@ impl<V: Vendor> Controller<V> {
     fn start_what_is_due(&mut self) {
         while self.may_start() {
             let Some(key) = self.queue.pop(Instant::now()) else { break };
-            tracing::debug!(controller = V::NAME, ?key, "pass begins");
-            self.running.push(pass(self.context.clone(), key));
+            let cause = self.queue.cause_of(&key);
+            tracing::debug!(controller = V::NAME, ?key, ?cause, "pass begins");
+            self.running.push(pass(self.context.clone(), key, cause));
         }
         self.context.metrics.set_active_workers(V::NAME, self.running.len());
         self.show_queue();
@@ -168,12 +172,7 @@ impl<V: Vendor> Controller<V> {
                 return;
             }
         };
-        let kind = match outcome.next {
-            Next::Wait => ReconcileResult::Success,
-            Next::After(_) => ReconcileResult::RequeueAfter,
-            Next::BackOff => ReconcileResult::Error,
-        };
-        self.context.metrics.reconcile_finished(V::NAME, kind, now - started);
+        self.context.metrics.reconcile_finished(V::NAME, outcome.result(), now - started);
         self.queue.done(&key, outcome.next, now);
         if self.changed_meanwhile(&key, outcome.seen.as_deref()) {
             self.wake(&key, Cause::Changed);
@@ -334,7 +333,8 @@ impl<V: Vendor> Controller<V> {
 }
 
 /// One pass, which can neither panic nor last for ever.
-fn pass<V: Vendor>(context: Arc<Context<V>>, key: Key) -> BoxFuture<'static, Finished> {
+fn pass<V: Vendor>(context: Arc<Context<V>>, key: Key, cause: Option<Cause>) -> BoxFuture<'static, Finished> {
+    let span = span::<V>(&key, cause);
     async move {
         let started = Instant::now();
         let work = async {
@@ -349,11 +349,24 @@ fn pass<V: Vendor>(context: Arc<Context<V>>, key: Key) -> BoxFuture<'static, Fin
             Ok(Err(_)) => Err(ReconcileResult::TimedOut),
             Err(_) => Err(ReconcileResult::Panicked),
         };
+        let kind = result.as_ref().map_or_else(|kind| *kind, Outcome::result);
+        spans::outcome(&Span::current(), kind.word(), kind.is_error());
         match &result {
             Ok(outcome) => tracing::debug!(controller = V::NAME, ?key, next = ?outcome.next, "pass ends"),
             Err(kind) => tracing::error!(controller = V::NAME, ?key, ?kind, "a pass did not end by itself"),
         }
         (key, started, result)
     }
+    .instrument(span)
     .boxed()
+}
+
+/// What a trace tells of a pass.
+fn span<V: Vendor>(key: &Key, cause: Option<Cause>) -> Span {
+    let cause = cause.map_or("due", Cause::word);
+    let (kind, key) = match key {
+        Key::Account(key) => (V::Account::kind(&()), key),
+        Key::Connector(key) | Key::Held(key) => (V::Connector::kind(&()), key),
+    };
+    spans::pass(V::NAME, &kind, &key.namespace, &key.name, cause)
 }

@@ -47,6 +47,22 @@ pub enum ReconcileResult {
     Panicked,
 }
 
+impl ReconcileResult {
+    /// As controller-runtime calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::RequeueAfter => "requeue_after",
+            Self::Error | Self::TimedOut | Self::Panicked => "error",
+        }
+    }
+
+    /// Whether it counts as an error.
+    pub fn is_error(self) -> bool {
+        matches!(self, Self::Error | Self::TimedOut | Self::Panicked)
+    }
+}
+
 /// All metrics. Cheap to clone; every clone counts into the same numbers.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -180,14 +196,9 @@ impl Metrics {
     /// One reconcile ended after `took`.
     pub fn reconcile_finished(&self, controller: &'static str, result: ReconcileResult, took: Duration) {
         let labels = Controller { controller };
-        let word = match result {
-            ReconcileResult::Success => "success",
-            ReconcileResult::RequeueAfter => "requeue_after",
-            ReconcileResult::Error | ReconcileResult::TimedOut | ReconcileResult::Panicked => "error",
-        };
-        self.0.reconciles.get_or_create(&ControllerResult { controller, result: word }).inc();
+        self.0.reconciles.get_or_create(&ControllerResult { controller, result: result.word() }).inc();
         self.0.reconcile_seconds.get_or_create(&labels).observe(took.as_secs_f64());
-        if word == "error" {
+        if result.is_error() {
             self.0.reconcile_errors.get_or_create(&labels).inc();
         }
         match result {

@@ -10,6 +10,7 @@ use super::errors::RemoteError;
 use super::rate::{asked_to_wait, window};
 use super::token::TokenCache;
 use super::transport::Transport;
+use crate::spans;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 use url::Url;
 
 /// Told of every finished call: operation, status (0 where there was none), time taken.
@@ -165,6 +167,7 @@ impl Client {
         let request = call.request(&self.connection.endpoint, &credential.header)?;
         let _place = self.places.take(deadline).await?;
         let started = Instant::now();
+        let span = spans::vendor_call(call.operation, request.method(), request.uri().host());
         let exchange = async {
             let opened = open(&self.connection.transport, request).await?;
             self.observe_rate(&opened);
@@ -172,14 +175,16 @@ impl Client {
             Ok((status, read(opened).await?))
         };
         let result = timeout_at(deadline, exchange)
+            .instrument(span.clone())
             .await
             .unwrap_or_else(|_| Err(RemoteError::Timeout(self.request_timeout())));
         let status = match &result {
             Ok((status, _)) => Some(*status),
             Err(error) => error.status(),
         };
-        let took = started.elapsed();
-        (self.connection.observer)(call.operation, status.map_or(0, |status| status.as_u16()), took);
+        let status = status.map(|status| status.as_u16());
+        spans::answer(&span, status);
+        (self.connection.observer)(call.operation, status.unwrap_or(0), started.elapsed());
         result
     }
 

@@ -7,6 +7,7 @@ use super::answer::{Response, open};
 use super::authorization::Places;
 use super::client::Connection;
 use super::errors::RemoteError;
+use crate::spans;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Request, request};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 use url::{Url, form_urlencoded};
 
 /// How long a token is believed to live whose life is not told.
@@ -96,12 +98,15 @@ impl Road<'_> {
             .map_err(|_| RemoteError::Request("its URL is not valid".into()))?;
         let _place = self.places.take(self.deadline).await?;
         let started = Instant::now();
+        let span = spans::vendor_call(operation, request.method(), request.uri().host());
         let exchange = async { open(&self.connection.transport, request).await?.whole().await };
         let result = timeout_at(self.deadline, exchange)
+            .instrument(span.clone())
             .await
             .unwrap_or_else(|_| Err(RemoteError::Timeout(started.elapsed())));
-        let status = result.as_ref().map_or(0, |response| response.status.as_u16());
-        (self.connection.observer)(operation, status, started.elapsed());
+        let status = result.as_ref().ok().map(|response| response.status.as_u16());
+        spans::answer(&span, status);
+        (self.connection.observer)(operation, status.unwrap_or(0), started.elapsed());
         result
     }
 }

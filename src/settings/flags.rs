@@ -28,7 +28,8 @@ Examples:
 Durations are written 500ms, 30s, 1m30s, 24h; sizes 512KiB, 64MiB, 1GiB.
 A flag that takes several values may be repeated or take them comma-separated, as its variable does.
 The cluster is that of KUBECONFIG or ~/.kube/config, else the pod's own.
-HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.";
+HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE are honoured;
+with --tracing, OTEL_EXPORTER_OTLP_ENDPOINT and OpenTelemetry's other variables too.";
 
 /// Makes SaaS vendors' connectors equal to their declaration in Kubernetes, and keeps them equal
 #[derive(Debug, Parser)]
@@ -83,6 +84,7 @@ pub(super) struct ReleaseFlags {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct RunFlags {
     /// Address of /healthz, /readyz and /metrics
     #[arg(long, env = "CONNECTOR_OPERATOR_LISTEN", hide_env_values = true, value_name = "ADDRESS:PORT", help_heading = PROCESS, default_value = "0.0.0.0:8080", value_parser = values::address)]
@@ -96,6 +98,9 @@ pub(super) struct RunFlags {
     /// The most detailed lines that are written; secrets are in none of them
     #[arg(long, env = "CONNECTOR_OPERATOR_LOG_LEVEL", hide_env_values = true, value_name = "LEVEL", help_heading = PROCESS, default_value = "info")]
     pub(super) log_level: LogLevel,
+    /// Send a trace of each pass, its calls and its writes, by OTLP (HTTP, protobuf), to the collector that the environment names; no secret is in it
+    #[arg(long, env = "CONNECTOR_OPERATOR_TRACING", hide_env_values = true, value_name = "BOOL", help_heading = PROCESS, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) tracing: bool,
 
     /// A namespace to look at; none given means all
     #[arg(long, env = "CONNECTOR_OPERATOR_WATCH_NAMESPACE", hide_env_values = true, value_name = "NAMESPACE", help_heading = WORK, value_delimiter = ',')]

@@ -66,6 +66,7 @@ impl Release {
 
 /// How `run` behaves. Every value was checked, alone and against the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Settings {
     /// The address of `/healthz`, `/readyz` and `/metrics`.
     pub listen: SocketAddr,
@@ -99,6 +100,8 @@ pub struct Settings {
     pub secrets_watch: bool,
     /// Whether namespaces are watched, for accounts that select their users by a namespace's labels.
     pub namespaces_watch: bool,
+    /// Whether spans are sent to a collector; where to is the environment's.
+    pub tracing: bool,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The most detailed lines that are written.
@@ -199,6 +202,7 @@ fn check(flags: flags::RunFlags, own_namespace: impl FnOnce() -> Option<String>)
         ca_file: flags.ca_file,
         secrets_watch: flags.secrets_watch,
         namespaces_watch,
+        tracing: flags.tracing,
         log_format: flags.log_format,
         log_level: flags.log_level.into(),
     })

@@ -48,6 +48,7 @@ fn without_flags_the_operator_has_the_documented_defaults() {
             ca_file: None,
             secrets_watch: true,
             namespaces_watch: true,
+            tracing: false,
             log_format: LogFormat::Json,
             log_level: LevelFilter::INFO,
         }

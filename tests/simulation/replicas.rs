@@ -72,6 +72,7 @@ fn settings(elects: bool) -> Settings {
         ca_file: None,
         secrets_watch: true,
         namespaces_watch: true,
+        tracing: false,
         log_format: LogFormat::Text,
         log_level: tracing::level_filters::LevelFilter::OFF,
     }

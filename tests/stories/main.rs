@@ -53,5 +53,6 @@ mod shrunk;
 mod suspend;
 mod tenants;
 mod throttled;
+mod traces;
 mod type_change;
 mod update;

@@ -50,6 +50,11 @@ impl Story {
         found
     }
 
+    /// Every secret of this story that is in a text.
+    pub fn secrets_in(&self, text: &str) -> Vec<String> {
+        self.canaries.found_in(text)
+    }
+
     /// All that the operator shows to anybody, by place.
     async fn everything_visible(&self) -> Vec<(String, String)> {
         let mut places = Vec::new();

@@ -16,6 +16,7 @@ pub mod audit;
 pub mod canary;
 pub mod certificates;
 pub mod chart;
+pub mod collector;
 pub mod components;
 pub mod control_plane;
 pub mod cost;

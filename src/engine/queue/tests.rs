@@ -39,6 +39,24 @@ async fn a_wake_while_it_runs_runs_it_once_more_and_never_twice_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_knows_the_strongest_cause_that_woke_it() {
+    let (mut queue, now) = (queue(), Instant::now());
+    queue.wake(&"a", &LANE, Cause::Remote, now);
+    queue.wake(&"a", &LANE, Cause::Changed, now);
+    queue.wake(&"a", &LANE, Cause::Remote, now);
+    queue.pop(now).expect("it is due");
+    assert_eq!(queue.cause_of(&"a"), Some(Cause::Changed));
+    queue.wake(&"a", &LANE, Cause::Dependency, now);
+    assert_eq!(queue.cause_of(&"a"), Some(Cause::Changed), "it began before");
+    queue.done(&"a", Next::Wait, now);
+    assert_eq!(queue.cause_of(&"a"), Some(Cause::Dependency));
+    queue.pop(now).expect("it is due");
+    queue.done(&"a", Next::After(Duration::from_secs(1)), now);
+    queue.pop(now + Duration::from_secs(1)).expect("its time has come");
+    assert_eq!(queue.cause_of(&"a"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_ends_a_back_off_and_a_remote_change_respects_it() {
     let (mut queue, now) = (queue(), Instant::now());
     queue.wake(&"a", &LANE, Cause::Changed, now);
