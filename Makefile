@@ -75,7 +75,7 @@ gitops: control-plane ## Have Argo CD and Flux themselves apply a repository; ST
 	@tests/build-tools flux >/dev/null
 	cargo test --locked --test gitops -- $(STORY)
 
-judge: control-plane ## Have kstatus, kubeconform, crdify and the oldest API server judge what is shipped
+judge: control-plane ## Have kstatus, kubeconform, kube-score, crdify and the oldest API server judge what is shipped
 	@tests/build-tools oldest-control-plane >/dev/null
 	cargo test --locked --test judges
 	KUBEBUILDER_ASSETS=$$(tests/build-tools oldest-control-plane) cargo test --locked --test crds

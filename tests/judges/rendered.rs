@@ -17,8 +17,7 @@ const OF_OTHERS: &str = "ServiceMonitor,PodMonitor,PrometheusRule";
 
 #[tokio::test]
 async fn everything_rendered_is_as_the_api_server_describes_it() {
-    let mut parts = charts();
-    parts.extend(manifests(ControlPlane::shared().await));
+    let parts = parts().await;
     let total: usize = parts.iter().map(|(_, objects)| objects.len()).sum();
     assert!(parts.len() >= 8 && total >= 60, "only {total} objects in {} parts", parts.len());
     for (name, objects) in parts {
@@ -49,6 +48,13 @@ async fn a_field_that_nobody_knows_is_found() {
         let said = judge(name, &[object]).await.expect_err("nobody minds a field that is not known");
         assert!(said.contains("misspelt"), "{said}");
     }
+}
+
+/// All that people may apply, by where it comes from.
+pub(crate) async fn parts() -> Vec<(String, Vec<Value>)> {
+    let mut parts = charts();
+    parts.extend(manifests(ControlPlane::shared().await));
+    parts
 }
 
 /// What the chart makes of its defaults and of each file of values that it is tried with.
