@@ -104,10 +104,13 @@ pub fn too_old(oldest: u64, asked: u64) -> Refused {
     Answer::failure(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
 }
 
-pub fn continue_expired() -> Refused {
-    Answer::failure(
-        410,
-        "Expired",
-        "The provided continue parameter is too old to display a consistent list result.",
-    )
+/// A page of a list whose revision is gone; `rest` is the token of what there is by now.
+pub fn continue_expired(rest: &str) -> Refused {
+    let message = "The provided continue parameter is too old to display a consistent list result. You can start a new \
+        list without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
+        results. Continuing with the provided token results in an inconsistent list - objects that were created, \
+        modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+    let mut refused = Answer::failure(410, "Expired", message);
+    refused.body["metadata"]["continue"] = rest.into();
+    refused
 }

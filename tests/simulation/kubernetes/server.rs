@@ -29,6 +29,15 @@ struct Inner {
 struct Pages {
     last: u64,
     open: BTreeMap<String, Page>,
+    /// Where lists go on that are older than the history: from an object of that name, with what there is then.
+    rests: BTreeMap<String, String>,
+}
+
+impl Pages {
+    fn token(&mut self) -> String {
+        self.last += 1;
+        format!("page-{}", self.last)
+    }
 }
 
 struct Page {
@@ -112,7 +121,7 @@ impl ApiServer {
         let limit = request.parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
         let mut page = match request.parameter("continue") {
             None => self.all(request),
-            Some(token) => self.next_page(token)?,
+            Some(token) => self.next_page(request, token)?,
         };
         let rest = page.left.split_off(limit.min(page.left.len()));
         let items = std::mem::replace(&mut page.left, rest);
@@ -147,17 +156,30 @@ impl ApiServer {
         Page { revision: store.revision(), left }
     }
 
-    fn next_page(&self, token: &str) -> Result<Page, Answer> {
-        let mut pages = self.inner.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let page = pages.open.remove(token).ok_or_else(continue_expired)?;
-        let compacted = self.store().compacted();
-        if page.revision < compacted { Err(continue_expired()) } else { Ok(page) }
+    fn next_page(&self, request: &Request, token: &str) -> Result<Page, Answer> {
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        if let Some(next) = self.pages().rests.remove(token) {
+            let mut rest = self.all(request);
+            rest.left.retain(|object| name(object) >= next);
+            return Ok(rest);
+        }
+        let page = self.pages().open.remove(token).unwrap_or_else(|| panic!("no list has the page {token}"));
+        if page.revision >= self.store().compacted() {
+            return Ok(page);
+        }
+        let mut pages = self.pages();
+        let token = pages.token();
+        pages.rests.insert(token.clone(), page.left.first().map(name).unwrap_or_default());
+        Err(continue_expired(&token))
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.inner.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, page: Page) -> String {
-        let mut pages = self.inner.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.last += 1;
-        let token = format!("page-{}", pages.last);
+        let mut pages = self.pages();
+        let token = pages.token();
         pages.open.insert(token.clone(), page);
         token
     }
