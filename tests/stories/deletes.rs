@@ -28,7 +28,8 @@ async fn a_delete_while_the_vendor_is_down_waits_for_it() {
     );
 
     // The list that was asked for in doubt fails, too, and then nothing is tried before one comes.
-    let unread = |seen: &Value| condition_message(seen, "Ready").starts_with("plant-a: the vendor cannot be read: ");
+    let unread =
+        |seen: &Value| condition_message(seen, "Ready").starts_with("plant-a: the vendor cannot be read: ");
     story.eventually(PLANT_A, "told that the vendor cannot be read", unread).await;
 
     story.vendor.comes_back().await;
