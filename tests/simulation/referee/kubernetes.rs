@@ -54,6 +54,10 @@ impl Referee {
         if same("resourceVersion") && same("finalizers") {
             self.breaks(now, "1: nothing is written that says nothing new", what.clone());
         }
+        let claim = request.body["metadata"]["annotations"][CLAIM].as_str();
+        if let Some(claim) = claim.and_then(|claim| serde_json::from_str::<Value>(claim).ok()) {
+            self.claimants.insert(claim["name"].as_str().unwrap_or_default().to_owned(), line.process);
+        }
         if request.part == Part::Status {
             self.status(now, request, before, tally);
             self.recorded(request, before, &answer.body, &remotes);

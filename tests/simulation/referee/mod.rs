@@ -54,6 +54,8 @@ pub struct Referee {
     held: BTreeMap<(Process, String), Duration>,
     /// The names of creates that made nothing.
     doubted: BTreeSet<String>,
+    /// Which process wrote the claim on a name.
+    claimants: BTreeMap<String, Process>,
     leader: Option<Process>,
     elects: bool,
     /// Requests that change something: at the vendors, and in Kubernetes beside the leases.

@@ -3,7 +3,7 @@
 use super::{Maker, Referee};
 use crate::declared::Declared;
 use crate::kubernetes::ApiServer;
-use crate::line::Line;
+use crate::line::{Line, Process};
 use crate::remote::{Remote, Vendor, all, lower_case};
 use crate::tally::Tally;
 use crate::world::name;
@@ -107,7 +107,7 @@ impl Referee {
         }
         let target = target(path, vendor, &before);
         let Some(target) = target else { return };
-        self.change(now, &what, method, &target, &declared, tally);
+        self.change(now, line.process, &what, method, &target, &declared, tally);
     }
 
     #[allow(clippy::too_many_arguments, reason = "it is what a create is held against")]
@@ -163,9 +163,11 @@ impl Referee {
         self.makers.insert(made.id.clone(), maker);
     }
 
+    #[allow(clippy::too_many_arguments, reason = "it is what a change is held against")]
     fn change(
         &mut self,
         now: Duration,
+        process: Process,
         what: &str,
         method: &Method,
         target: &Remote,
@@ -194,8 +196,15 @@ impl Referee {
         let adopted = |declared: &&Declared| {
             declared.adopts_anything() || declared.recorded() == Some(target.identity.as_str())
         };
-        // Who made it meanwhile cannot be told where the answer to a create was lost (semantics, 2).
-        let is_doubted = self.doubted.contains(&target.identity);
+        // Who made it meanwhile cannot be told where the answer to a create was lost, or where the process died that had written the claim: it
+        // may have sent the create (semantics, 2).
+        let identity = &target.identity;
+        let is_claimed = |declared: &&Declared| {
+            declared.recorded().is_none() && declared.claim().is_some_and(|claim| claim["name"] == **identity)
+        };
+        let is_inherited = self.claimants.get(identity).is_some_and(|claimant| *claimant != process);
+        let is_doubted = self.doubted.contains(identity)
+            || (is_inherited && about.iter().copied().any(|declared| is_claimed(&declared)));
         if !is_doubted && !about.iter().copied().any(|declared| adopted(&declared)) {
             self.breaks(now, STRANGER, format!("{what}: {} is somebody else's", target.identity));
         }
