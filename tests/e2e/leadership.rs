@@ -42,6 +42,21 @@ impl Watcher {
     }
 }
 
+/// Who leads.
+pub(crate) async fn leader(objects: &Objects) -> String {
+    let seen = objects.get(&Address::parse("Lease/connector-operator", NAMESPACE)).await;
+    seen.as_ref().and_then(renewal).map(|(leader, _)| leader).unwrap_or_default()
+}
+
+/// Waits until somebody else leads than `first` did.
+pub(crate) async fn another_leads(objects: &Objects, first: &str) {
+    let address = Address::parse("Lease/connector-operator", NAMESPACE);
+    let is_another =
+        |lease: Option<&Value>| lease.and_then(renewal).is_some_and(|(leader, _)| leader != first);
+    let seen = objects.watch_until(&address, Duration::from_secs(60), is_another).await;
+    seen.unwrap_or_else(|last| panic!("{first} still leads: {last:?}"));
+}
+
 async fn look(objects: Objects, mut stopped: oneshot::Receiver<()>) -> Vec<Renewal> {
     let address = Address::parse("Lease/connector-operator", NAMESPACE);
     let mut renewals: Vec<Renewal> = Vec::new();
