@@ -53,7 +53,7 @@ pub(crate) async fn another_leads(objects: &Objects, first: &str) {
     let address = Address::parse("Lease/connector-operator", NAMESPACE);
     let is_another =
         |lease: Option<&Value>| lease.and_then(renewal).is_some_and(|(leader, _)| leader != first);
-    let seen = objects.watch_until(&address, Duration::from_secs(60), is_another).await;
+    let seen = objects.watch_until(&address, Duration::from_mins(1), is_another).await;
     seen.unwrap_or_else(|last| panic!("{first} still leads: {last:?}"));
 }
 
