@@ -6,7 +6,7 @@ use super::answer::{ListAnswer, Opened, Response, open};
 use super::authorization::{Authorization, Credential, Places};
 use super::budget::SharedBudget;
 use super::call::Call;
-use super::errors::RemoteError;
+use super::errors::{DEFAULT_HOLD, RemoteError};
 use super::rate::{asked_to_wait, window};
 use super::token::TokenCache;
 use super::transport::Transport;
@@ -104,7 +104,7 @@ impl Client {
     /// Sends one call and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// No answer, too large an answer, or no budget. A 429 has held the account by the time that this returns.
+    /// No answer, too large an answer, or no budget. A 429, or a 5xx that names a wait, has held the account by the time that this returns.
     pub async fn send(&self, call: Call) -> Result<Response, RemoteError> {
         self.exchange(&call, Opened::whole).await
     }
@@ -194,8 +194,13 @@ impl Client {
         if let Some((remaining, reset_in)) = window(&answer.headers) {
             self.budget.lock().observe(remaining, reset_in, now);
         }
-        if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = asked_to_wait(answer.status, &answer.headers).unwrap_or(Duration::from_mins(1));
+        let asked = asked_to_wait(answer.status, &answer.headers);
+        let wait = match answer.status {
+            StatusCode::TOO_MANY_REQUESTS => Some(asked.unwrap_or(DEFAULT_HOLD)),
+            status if status.is_server_error() => asked,
+            _ => None,
+        };
+        if let Some(wait) = wait {
             self.budget.lock().hold(wait, now);
         }
     }

@@ -73,7 +73,7 @@ pub enum Disposition {
 }
 
 /// What a 429 without a named time means.
-const DEFAULT_HOLD: Duration = Duration::from_mins(1);
+pub(super) const DEFAULT_HOLD: Duration = Duration::from_mins(1);
 
 /// What the vendor said, behind its status.
 fn in_brackets(code: Option<&str>, reference: Option<&str>) -> String {

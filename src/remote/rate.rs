@@ -12,10 +12,12 @@ pub(super) fn window(headers: &HeaderMap) -> Option<(u32, Duration)> {
     remaining.zip(reset_in(headers))
 }
 
-/// How long the vendor asks to be left alone: in a 429 without `Retry-After`, until its window ends.
+/// How long the vendor asks to be left alone: in a 429 without `Retry-After`, until its window ends. A wait that is over says nothing, as
+/// the vendor's clock may not be ours: to obey it would be to ask again at once, and again.
 pub(super) fn asked_to_wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let window = || reset_in(headers).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
-    retry_after(headers).or_else(window)
+    let is_ahead = |wait: &Duration| !wait.is_zero();
+    retry_after(headers).filter(is_ahead).or_else(|| window().filter(is_ahead))
 }
 
 /// `Retry-After` in seconds or as an HTTP date; what is neither asks for a minute.
@@ -45,17 +47,29 @@ mod tests {
     use super::*;
 
     fn asked(value: &str) -> Option<Duration> {
+        told(RETRY_AFTER.as_str(), value, StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    fn told(name: &'static str, value: &str, status: StatusCode) -> Option<Duration> {
         let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, value.parse().expect("a header value"));
-        retry_after(&headers)
+        headers.insert(name, value.parse().expect("a header value"));
+        asked_to_wait(status, &headers)
     }
 
     #[test]
     fn retry_after_is_read_in_seconds_and_as_a_date() {
         assert_eq!(asked("7"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "a moment that is over");
         assert!(asked("Fri, 01 Jan 2100 00:00:00 GMT").expect("a wait") > Duration::from_hours(24));
         assert_eq!(asked("soon"), Some(Duration::from_mins(1)));
-        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(asked_to_wait(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_wait_that_is_over_by_our_clock_says_nothing() {
+        assert_eq!(asked("0"), None);
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), None);
+        for over in ["784111777", "30"] {
+            assert_eq!(told("x-ratelimit-reset", over, StatusCode::TOO_MANY_REQUESTS), None, "{over}");
+        }
     }
 }

@@ -62,6 +62,25 @@ async fn the_vendors_own_headers_hold_the_whole_account() {
 }
 
 #[tokio::test]
+async fn an_outage_that_says_for_how_long_holds_the_whole_account() {
+    const HOLD: Duration = Duration::from_secs(6);
+    let story = with_account("throttled-outage").await;
+    let outage = json!({"kind": "status", "code": 503, "body": {}, "headers": {"retry-after": "6"}});
+    story.vendor.fault(json!({"method": "POST", "times": 1}), outage).await;
+
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
+    let requests = story.vendor.requests().await;
+    let refused = requests.iter().position(|request| request.status == Some(503)).expect("a 503");
+    // It may have been done all the same, so a list has to tell; also that one waits.
+    let next = &requests[refused + 1];
+    let pause = at(next).duration_since(at(&requests[refused])).unsigned_abs();
+    assert!(pause + TOLERANCE >= HOLD, "{next} came {pause:?} after the 503");
+    story.cost(&["POST /connectors plant-a -> 503", POST], &[(PLANT_A, "patch, status ×2")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
 async fn who_comes_while_the_account_is_held_for_long_is_told_so_and_waits() {
     let story = with_account("throttled-for-long").await;
     let limited = json!({"kind": "rate_limited", "headers": false, "retry_after_seconds": 16});
