@@ -6,7 +6,7 @@
 
 use super::exclusive::{ExclusiveId, Holders};
 use super::item::{Identity, RemoteItem};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,13 +30,17 @@ impl<I> Clone for Entry<I> {
     }
 }
 
-/// What one of our writes left behind, until a later list confirms or overrides it.
+/// What our writes left behind under one identity, until later lists can only confirm or override it.
 #[derive(Debug)]
 struct Fold {
+    /// The newest write's.
     sequence: u64,
-    finished: Instant,
-    before: Option<u64>,
+    /// What was there before each write that a list may still lag, and when that write finished.
+    earlier: VecDeque<(Instant, Option<u64>)>,
 }
+
+/// So many writes to one object are remembered; more do not follow each other within an allowance.
+const MOST_EARLIER: usize = 16;
 
 /// Proof of when a list was sent.
 #[derive(Debug, Clone, Copy)]
@@ -187,7 +191,15 @@ impl<I: RemoteItem> Snapshot<I> {
     pub fn fold(&mut self, identity: &Identity, left: Option<Arc<I>>, finished: Instant) -> Vec<ExclusiveId> {
         self.sequence += 1;
         let before = self.entries.get(identity).map(|entry| entry.digest);
-        self.folds.insert(identity.clone(), Fold { sequence: self.sequence, finished, before });
+        let fold = self
+            .folds
+            .entry(identity.clone())
+            .or_insert_with(|| Fold { sequence: 0, earlier: VecDeque::new() });
+        fold.sequence = self.sequence;
+        fold.earlier.push_back((finished, before));
+        if fold.earlier.len() > MOST_EARLIER {
+            fold.earlier.pop_front();
+        }
         let had = self.entries.get(identity).map(|entry| entry.item.exclusive()).unwrap_or_default();
         let has = left.as_ref().map(|item| item.exclusive()).unwrap_or_default();
         let moved = self.holders.moved(identity, had, has);
@@ -251,8 +263,8 @@ impl<I: RemoteItem> Snapshot<I> {
             let ours = entries.get(identity);
             let shown = listed.get(identity).map(|entry| entry.digest);
             let sent_before = fold.sequence > ticket.sequence;
-            let stale = ticket.sent_at < fold.finished + allowance
-                && shown == fold.before
+            fold.earlier.retain(|(finished, _)| ticket.sent_at < *finished + allowance);
+            let stale = fold.earlier.iter().any(|(_, before)| shown == *before)
                 && shown != ours.map(|entry| entry.digest);
             if sent_before || stale {
                 match ours {
@@ -261,7 +273,7 @@ impl<I: RemoteItem> Snapshot<I> {
                 };
             }
             // Within the allowance a later list may still be a stale one.
-            sent_before || ticket.sent_at < fold.finished + allowance
+            sent_before || !fold.earlier.is_empty()
         });
     }
 }
@@ -336,6 +348,20 @@ mod tests {
         assert!(snapshot.get("new").is_some());
         let difference = list(&mut snapshot, now + Duration::from_secs(31), &[]);
         assert_eq!(difference.vanished, vec!["new".into()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_lags_two_of_our_writes_is_stale_as_well() {
+        let (mut snapshot, now) = (Snapshot::new(ALLOWANCE), Instant::now());
+        list(&mut snapshot, now, &[]);
+        snapshot.fold(&"new".into(), Some(Thing("new", 1).into()), now);
+        snapshot.fold(&"new".into(), Some(Thing("new", 2).into()), now + Duration::from_secs(20));
+        for (after, lagging) in [(22, vec![]), (25, vec![Thing("new", 1)]), (45, vec![Thing("new", 1)])] {
+            let difference = list(&mut snapshot, now + Duration::from_secs(after), &lagging);
+            assert!(difference.is_empty(), "after {after} s: {difference:?}");
+        }
+        let difference = list(&mut snapshot, now + Duration::from_secs(46), &[]);
+        assert_eq!(difference.vanished, vec!["new".into()], "no list lags the first write any more");
     }
 
     #[tokio::test(start_paused = true)]
