@@ -31,6 +31,8 @@ impl ExclusiveId {
 #[derive(Debug, Default)]
 pub struct Holders {
     by_id: BTreeMap<ExclusiveId, Identity>,
+    /// Who has it as well, which happens while a vendor takes one object away and has another with the same already.
+    others: BTreeMap<ExclusiveId, Vec<Identity>>,
 }
 
 impl Holders {
@@ -53,15 +55,29 @@ impl Holders {
         let new: Vec<ExclusiveId> =
             after.iter().filter(|id| before.binary_search(id).is_err()).copied().collect();
         for id in &gone {
-            // Another may have taken it over within the same list.
-            if self.by_id.get(id) == Some(holder) {
-                self.by_id.remove(id);
-            }
+            self.leaves(*id, holder);
         }
         for id in &new {
-            self.by_id.insert(*id, holder.clone());
+            if let Some(earlier) = self.by_id.insert(*id, holder.clone()) {
+                self.others.entry(*id).or_default().push(earlier);
+            }
         }
         gone.into_iter().chain(new).collect()
+    }
+
+    /// `holder` has it no longer. Another may have taken it over before, within the same list.
+    fn leaves(&mut self, id: ExclusiveId, holder: &Identity) {
+        let others = self.others.entry(id).or_default();
+        if self.by_id.get(&id) != Some(holder) {
+            others.retain(|other| other != holder);
+        } else if let Some(other) = others.pop() {
+            self.by_id.insert(id, other);
+        } else {
+            self.by_id.remove(&id);
+        }
+        if self.others.get(&id).is_some_and(Vec::is_empty) {
+            self.others.remove(&id);
+        }
     }
 }
 
@@ -93,6 +109,21 @@ mod tests {
                     "{spelling}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_two_have_is_the_others_when_one_goes() {
+        for gone in ["leaving", "active"] {
+            let mut holders = Holders::default();
+            for name in ["active", "leaving"] {
+                holders.moved(&name.into(), Vec::new(), ids(&["a"]));
+            }
+            holders.moved(&gone.into(), ids(&["a"]), Vec::new());
+            let left = if gone == "leaving" { "active" } else { "leaving" };
+            assert_eq!(holders.get(ExclusiveId::of("a")).map(Identity::as_str), Some(left));
+            holders.moved(&left.into(), ids(&["a"]), Vec::new());
+            assert_eq!(holders.get(ExclusiveId::of("a")), None);
         }
     }
 }
