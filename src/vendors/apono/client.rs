@@ -3,13 +3,14 @@
 //! Version 2 only lists, and tells little. It is asked only where version 3 has never answered: else a gateway's 404 would make a whole account look
 //! different.
 
-use super::model::Connector;
+use super::model::{Connector, OlderConnector};
 use crate::engine::vendor::Updated;
 use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Response, Source};
 use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -133,10 +134,9 @@ impl Apono {
             if let Some(token) = &page_token {
                 call = call.query("page_token", token);
             }
-            let page = self.listed(call, Some("items"), taken).await?;
+            let page = self.listed::<Connector>(call, Some("items"), taken).await?;
             self.has_answered.store(true, Ordering::Relaxed);
-            let next = page.envelope["pagination"]["next_page_token"].as_str();
-            let next = next.filter(|token| !token.is_empty()).map(str::to_owned);
+            let next = next_page(&page.envelope)?;
             taken = page.taken;
             // What moved from one page to the next while they were read is listed twice.
             let new: Vec<Connector> = page.rows.into_iter().filter(|row| !ids.contains(&row.id)).collect();
@@ -156,21 +156,30 @@ impl Apono {
     }
 
     async fn older_list(&self) -> Result<Vec<Connector>, RemoteError> {
-        let listed = self.listed(Call::get("list_v2", &OLDER_CONNECTORS), None, 0).await?;
-        Ok(listed.rows.into_iter().map(Connector::into_older).collect())
+        let listed = self.listed::<OlderConnector>(Call::get("list_v2", &OLDER_CONNECTORS), None, 0).await?;
+        Ok(listed.rows.into_iter().map(Connector::from).collect())
     }
 
     /// One page of a list of which so many bytes were taken before.
-    async fn listed(
+    async fn listed<T: DeserializeOwned>(
         &self,
         call: Call,
         member: Option<&str>,
         taken: usize,
-    ) -> Result<Listed<Connector>, RemoteError> {
+    ) -> Result<Listed<T>, RemoteError> {
         match self.http.list_more(call, member, taken).await? {
             ListAnswer::Listed(listed) => Ok(listed),
             ListAnswer::Refused(response) => Err(self.refusal(response)),
         }
+    }
+}
+
+/// The token of the page after this one. One that cannot be read is no end: half a list would pass for all of it.
+fn next_page(envelope: &Value) -> Result<Option<String>, RemoteError> {
+    match &envelope["pagination"]["next_page_token"] {
+        Value::Null => Ok(None),
+        Value::String(token) => Ok(Some(token.clone()).filter(|token| !token.is_empty())),
+        _ => Err(endless("a next_page_token that is no text")),
     }
 }
 

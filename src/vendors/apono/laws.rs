@@ -216,3 +216,16 @@ fn pages_that_lead_nowhere_are_not_followed_for_hours() {
         }
     });
 }
+
+#[test]
+fn a_page_token_that_is_no_text_is_no_end() {
+    in_paused_time(async {
+        let pages = Transport::new(tower::service_fn(|_: http::Request<Bytes>| async {
+            let page = json!({"items": [{"id": "c-1"}], "pagination": {"next_page_token": 100}});
+            let body = Full::new(Bytes::from(page.to_string())).map_err(BoxError::from).boxed_unsync();
+            Ok::<_, BoxError>(http::Response::new(body))
+        }));
+        let error = client(connection(pages, WHOLE)).list().await.expect_err("half a list");
+        assert!(error.to_string().contains("next_page_token"), "{error}");
+    });
+}

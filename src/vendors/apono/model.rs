@@ -5,7 +5,7 @@
 
 use crate::api::{AponoRemote, AponoSession, METADATA_LIMIT, SESSIONS_LIMIT, shortened};
 use crate::remote::{ExclusiveId, Identity, RemoteItem};
-use crate::vendors::lenient::{as_text, or_default, text_of};
+use crate::vendors::lenient::{as_text, each_or_default, or_default, text_of};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,11 +13,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// The most bytes of all sessions in a status. An ordinary one has less than one thousand.
 const SESSIONS_BYTES: usize = 96 * 1024;
 
-/// A connector, as v3 lists it and answers a PUT; of what v2 lists only id, status and last connection are known.
+/// A connector, as v3 lists it and answers a PUT; of what v2 lists only id, status and last connection are known ([`OlderConnector`]).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Connector {
     /// Its id, which is its identity.
-    #[serde(alias = "connector_id")]
     pub id: String,
     /// Its name; unknown where only v2 is to be had.
     #[serde(default, deserialize_with = "or_default")]
@@ -38,11 +37,38 @@ pub struct Connector {
     #[serde(default, deserialize_with = "as_text")]
     pub last_connected: Option<String>,
     /// The running agents.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_or_default")]
     pub sessions: Vec<Session>,
     /// Whether it is of version 2: nothing but id, status and last connection is told.
     #[serde(skip)]
     pub is_older: bool,
+}
+
+/// A connector, as v2 lists it.
+#[derive(Debug, Deserialize)]
+pub(super) struct OlderConnector {
+    connector_id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "as_text")]
+    last_connected: Option<String>,
+}
+
+impl From<OlderConnector> for Connector {
+    fn from(older: OlderConnector) -> Self {
+        let OlderConnector { connector_id, status, last_connected } = older;
+        Self {
+            id: connector_id,
+            status,
+            last_connected,
+            name: None,
+            version: None,
+            is_latest_version: None,
+            cloud_provider_type: None,
+            sessions: Vec::new(),
+            is_older: true,
+        }
+    }
 }
 
 /// One running agent.
@@ -76,11 +102,6 @@ pub(super) fn exclusive_name(name: &str) -> ExclusiveId {
 }
 
 impl Connector {
-    /// The same as a row of version 2.
-    pub(super) fn into_older(self) -> Self {
-        Self { is_older: true, ..self }
-    }
-
     /// What `status.remote` shows of it. Heartbeats move only with something else: where nothing else did, it is shown as `before`.
     pub(super) fn shown(&self, before: Option<&AponoRemote>) -> AponoRemote {
         let now = AponoRemote {
@@ -178,6 +199,10 @@ mod tests {
         serde_json::from_value(value).expect("a connector")
     }
 
+    fn read_older(value: Value) -> Connector {
+        serde_json::from_value::<OlderConnector>(value).expect("a connector").into()
+    }
+
     fn beating(at: &str) -> Connector {
         read(json!({
             "id": "c-1", "name": "prod", "status": "CONNECTED", "version": "1.2", "is_latest_version": true,
@@ -225,7 +250,7 @@ mod tests {
     #[test]
     fn a_row_of_version_2_takes_nothing_away_that_was_known() {
         let shown = beating("2026-01-01T00:00:00Z").shown(None);
-        let row = |status: &str| read(json!({"connector_id": "c-1", "status": status})).into_older();
+        let row = |status: &str| read_older(json!({"connector_id": "c-1", "status": status}));
         assert_eq!(row("CONNECTED").shown(Some(&shown)), shown);
         let gone = row("DISCONNECTED").shown(Some(&shown));
         assert_eq!((gone.status.as_deref(), gone.name.as_deref()), (Some("DISCONNECTED"), Some("prod")));
@@ -242,7 +267,8 @@ mod tests {
         for (told, known) in
             [(json!(1_700_000_000.5), "1700000000.5"), (json!("1700000000.5"), "1700000000.5")]
         {
-            let older = read(json!({"connector_id": "c", "status": "CONNECTED", "last_connected": told}));
+            let older =
+                read_older(json!({"connector_id": "c", "status": "CONNECTED", "last_connected": told}));
             assert_eq!((older.id.as_str(), older.last_connected.as_deref()), ("c", Some(known)));
         }
     }
@@ -251,7 +277,7 @@ mod tests {
         #[test]
         fn no_value_of_any_field_makes_a_connector_unreadable(
             field in prop::sample::select(vec![
-                "name", "status", "version", "is_latest_version", "cloud_provider_type", "last_connected", "sessions", "unheard_of",
+                "name", "status", "version", "is_latest_version", "cloud_provider_type", "last_connected", "sessions", "connector_id",
             ]),
             value in prop::sample::select(vec![
                 json!(null), json!(7), json!("x"), json!(true), json!([]), json!({}), json!([null]), json!([{"id": 3, "metadata": null}]),

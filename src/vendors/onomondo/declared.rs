@@ -1,13 +1,15 @@
 //! What a spec declares, in Onomondo's words: options, passthrough and tags, and how they differ from a connector. Pure.
 //!
-//! Passthrough rules and tags are compared without regard to order, because the vendor may return them in any (nothing says whether the order
-//! of passthrough rules matters).
+//! Passthrough rules and tags are compared as sets, because the vendor may return them in any order (nothing says whether that of
+//! passthrough rules matters) and keep what is said twice once.
 
 use super::model::{Connector, Passthrough};
 use crate::api::{CA_CERT, CONNECTION_STRING, TLS_CERT, TLS_KEY};
 use crate::api::{OnomondoConnectorSpec, OnomondoPassthrough, OnomondoType, SecretSource};
 use crate::engine::vendor::{Change, SecretField};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// The secrets of each type: the vendor's field, and its path in a change.
 const TLS_SECRETS: [(&str, &str); 3] =
@@ -121,18 +123,25 @@ pub(super) fn changes(spec: &OnomondoConnectorSpec, wanted_name: &str, connector
     }
     if let Some(declared) = &spec.passthrough {
         let declared: Vec<Passthrough> = declared.iter().map(wire).collect();
-        if sorted(declared.clone()) != sorted(connector.passthrough.clone()) {
+        if rules(&declared) != rules(&connector.passthrough) {
             let (from, to) = (rules_text(&connector.passthrough), rules_text(&declared));
             changes.push(Change::shown("passthrough", Some(from), Some(to)));
         }
     }
     if let Some(declared) = &spec.tags {
-        let lower = |tags: &[String]| sorted(tags.iter().map(|tag| tag.to_ascii_lowercase()).collect());
+        let lower =
+            |tags: &[String]| tags.iter().map(|tag| tag.to_ascii_lowercase()).collect::<BTreeSet<_>>();
         if lower(declared) != lower(&connector.tags) {
             changes.push(Change::shown("tags", Some(list_text(&connector.tags)), Some(list_text(declared))));
         }
     }
     changes
+}
+
+/// Rules as a set, with each address in its shortest spelling: a vendor may keep it in another one.
+fn rules(rules: &[Passthrough]) -> BTreeSet<Passthrough> {
+    let address = |ip: &String| ip.parse().map_or_else(|_| ip.clone(), |ip: IpAddr| ip.to_string());
+    rules.iter().map(|rule| Passthrough { ip: rule.ip.as_ref().map(address), ..rule.clone() }).collect()
 }
 
 /// A declared rule as it travels.
@@ -168,9 +177,4 @@ fn rules_text(rules: &[Passthrough]) -> String {
 
 fn list_text(entries: &[String]) -> String {
     if entries.is_empty() { "none".to_owned() } else { entries.join(", ") }
-}
-
-fn sorted<T: Ord>(mut entries: Vec<T>) -> Vec<T> {
-    entries.sort();
-    entries
 }

@@ -5,7 +5,7 @@
 //! published `oneOf` of `options` overlaps and rejects its own examples.
 
 use crate::remote::{Identity, RemoteItem};
-use crate::vendors::lenient::or_default;
+use crate::vendors::lenient::{as_number, each_or_default, or_default};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Connector {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub type_: String,
     /// Traffic routed around it; null reads as none.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_or_default")]
     pub passthrough: Vec<Passthrough>,
     /// The ids of its tags; read as objects, written as UUIDs.
     #[serde(default, deserialize_with = "tag_ids")]
@@ -29,7 +29,7 @@ pub struct Connector {
     #[serde(default, deserialize_with = "or_default")]
     pub options: Map<String, Value>,
     /// What is told of each secret.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_or_default")]
     pub meta: BTreeMap<String, Option<SecretMeta>>,
     /// Its number, where it is told.
     #[serde(default, deserialize_with = "or_default")]
@@ -40,7 +40,7 @@ pub struct Connector {
 }
 
 /// One rule of `passthrough`. Port 0 and no port are different things.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Passthrough {
     /// icmp, tcp or udp.
     #[serde(default, deserialize_with = "or_default")]
@@ -49,7 +49,7 @@ pub struct Passthrough {
     #[serde(default, deserialize_with = "or_default")]
     pub ip: Option<String>,
     /// A port.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "as_number")]
     pub port: Option<u64>,
 }
 
@@ -79,10 +79,12 @@ impl RemoteItem for Connector {
     fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.name, &self.type_, &self.id, &self.uuid).hash(&mut hasher);
-        for rule in &self.passthrough {
-            (&rule.protocol, &rule.ip, rule.port).hash(&mut hasher);
-        }
-        self.tags.hash(&mut hasher);
+        // The vendor promises no order, and another one is no news.
+        let mut rules: Vec<&Passthrough> = self.passthrough.iter().collect();
+        let mut tags: Vec<&String> = self.tags.iter().collect();
+        rules.sort_unstable();
+        tags.sort_unstable();
+        (rules, tags).hash(&mut hasher);
         Value::Object(self.options.clone()).to_string().hash(&mut hasher);
         for (field, meta) in &self.meta {
             (field, meta.as_ref().map(|meta| (meta.is_set, &meta.last_updated_at))).hash(&mut hasher);
@@ -109,6 +111,30 @@ mod tests {
             connector.passthrough.is_empty() && connector.tags.is_empty() && connector.options.is_empty()
         );
         assert_eq!(connector.meta["token"], Some(SecretMeta { is_set: true, last_updated_at: None }));
+    }
+
+    #[test]
+    fn one_odd_element_takes_nothing_from_the_others() {
+        let connector: Connector = serde_json::from_value(json!({
+            "name": "beta", "meta": {"key": {"is_set": true}, "version": 3},
+            "passthrough": [null, {"protocol": "udp", "port": "53"}],
+        }))
+        .expect("it is read");
+        assert!(connector.meta["key"].as_ref().is_some_and(|meta| meta.is_set), "{:?}", connector.meta);
+        let ports: Vec<_> = connector.passthrough.iter().map(|rule| rule.port).collect();
+        assert_eq!(ports, [None, Some(53)]);
+    }
+
+    #[test]
+    fn another_order_is_no_news() {
+        let read = |passthrough: Value, tags: Value| -> Connector {
+            serde_json::from_value(json!({"name": "n", "passthrough": passthrough, "tags": tags}))
+                .expect("it is read")
+        };
+        let (icmp, udp) = (json!({"protocol": "icmp"}), json!({"protocol": "udp", "port": 53}));
+        let one = read(json!([icmp, udp]), json!(["a", "b"]));
+        assert_eq!(one.digest(), read(json!([udp, icmp]), json!(["b", "a"])).digest());
+        assert_ne!(one.digest(), read(json!([udp]), json!(["a", "b"])).digest());
     }
 
     #[test]
