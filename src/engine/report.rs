@@ -205,14 +205,15 @@ pub fn secrets_status(
         };
         status.insert(field.clone(), entry);
     }
-    if written {
-        // A vendor that tells nothing of a value must not make us send it for ever.
-        for (field, declared) in facts.declared.iter().filter(|(field, _)| !seen.contains_key(**field)) {
-            let entry = SecretStatus {
-                is_set: true,
-                last_updated_at: None,
-                fingerprint: Some(declared.fingerprint.clone()),
-            };
+    // A vendor that tells nothing of a value must not make us send it again and again.
+    for (field, declared) in facts.declared.iter().filter(|(field, _)| !seen.contains_key(**field)) {
+        let recorded = facts.recorded.get(*field).filter(|recorded| recorded.fingerprint.is_some());
+        let sent = written.then(|| SecretStatus {
+            is_set: true,
+            last_updated_at: None,
+            fingerprint: Some(declared.fingerprint.clone()),
+        });
+        if let Some(entry) = sent.or_else(|| recorded.cloned()) {
             status.insert((*field).to_owned(), entry);
         }
     }
@@ -270,4 +271,28 @@ pub fn done(events: &EventPublisher, regarding: &ObjectReference, reason: &'stat
         action: "Reconcile",
         note,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::secret_facts::Declared;
+
+    #[test]
+    fn a_vendor_that_tells_nothing_of_a_value_for_once_does_not_make_us_send_it_again() {
+        let fingerprint = "abc".to_owned();
+        let declared = Declared { path: "options.key", fingerprint: fingerprint.clone() };
+        let sent = SecretStatus {
+            is_set: true,
+            last_updated_at: Some("2026-01-01T00:00:00Z".into()),
+            fingerprint: Some(fingerprint),
+        };
+        let recorded = BTreeMap::from([("key".to_owned(), sent)]);
+        let facts = SecretFacts {
+            declared: BTreeMap::from([("key", declared)]),
+            recorded: recorded.clone(),
+            overwrite_drift: true,
+        };
+        assert_eq!(secrets_status(&facts, &BTreeMap::new(), false), recorded);
+    }
 }
