@@ -3,8 +3,10 @@
 //! A bad spec never blocks it. It deletes nothing that another connector holds, and nothing outside the scope that was recorded.
 
 use super::act::fold;
+use super::claims::Claim;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::lists::is_shrunk;
 use super::pass::Pass;
 use super::plan::{is_proven, located};
 use super::queue::{Cause, Next};
@@ -35,7 +37,7 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if is_account_awaited(pass) {
         return Ok(());
     }
-    let view = match account(pass) {
+    let view = match account(pass, &own) {
         Ok(view) => view,
         Err(verdict) => {
             pass.say(verdict).await?;
@@ -58,6 +60,13 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if let Some(holder) = other_holder(pass, &view, &identity) {
         return release(pass, "Orphaned", format!("{identity} is managed by {holder}")).await;
     }
+    if entry.copies > 1 {
+        let why = format!(
+            "the vendor has {} named {identity}, and which of them is its own cannot be told; leave one of them there",
+            entry.copies
+        );
+        return pass.say(blocked(pass, &why)).await;
+    }
     match V::phase(&entry.item) {
         Phase::Gone => release(pass, "Deleted", format!("{identity} is gone at the vendor")).await,
         Phase::Leaving => await_vendor(pass, &view, &entry).await,
@@ -69,7 +78,9 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
 struct Own {
     recorded: Option<Identity>,
     renaming_to: Option<Identity>,
-    claimed: Option<String>,
+    claimed: Option<Claim>,
+    /// Where what is recorded is valid.
+    scope: Option<String>,
 }
 
 impl Own {
@@ -79,7 +90,8 @@ impl Own {
         Self {
             recorded: recorded::<V>(&pass.object),
             renaming_to: object_renaming::<V>(&pass.object),
-            claimed: claim.map(|claim| claim.name),
+            claimed: claim,
+            scope: pass.object.status.scope.clone(),
         }
     }
 
@@ -87,17 +99,26 @@ impl Own {
         self.recorded.is_none() && self.renaming_to.is_none() && self.claimed.is_none()
     }
 
+    /// Where it may be.
+    fn scopes(&self) -> impl Iterator<Item = &String> {
+        self.scope.iter().chain(self.claimed.iter().map(|claim| &claim.scope))
+    }
+
+    fn claimed_name(&self) -> Option<&str> {
+        self.claimed.as_ref().map(|claim| claim.name.as_str())
+    }
+
     fn find<V: Vendor>(&self, view: &AccountView<V>) -> Option<Entry<V::Item>> {
         let (recorded, renaming) = (self.recorded.as_ref(), self.renaming_to.as_ref());
         let snapshot = view.reflector.snapshot();
-        let identity = located::<V>(recorded, renaming, self.claimed.as_deref(), &snapshot)?;
+        let identity = located::<V>(recorded, renaming, self.claimed_name(), &snapshot)?;
         snapshot.get(identity.as_str()).cloned()
     }
 
     /// The names under which it must be absent.
     fn names(&self) -> impl Iterator<Item = &str> {
         let identities = self.recorded.iter().chain(&self.renaming_to).map(Identity::as_str);
-        identities.chain(self.claimed.as_deref())
+        identities.chain(self.claimed_name())
     }
 }
 
@@ -126,8 +147,8 @@ fn is_account_awaited<V: Vendor>(pass: &Pass<'_, V>) -> bool {
 }
 
 /// The account, as far as a delete needs it: one that is gone or unreadable still has its last credential in memory.
-fn account<V: Vendor>(pass: &Pass<'_, V>) -> Result<AccountView<V>, Verdict> {
-    let state = pass.context.state();
+fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, Verdict> {
+    let mut state = pass.context.state();
     let key = state.account_of(pass.key).cloned();
     let blocked = |what: String| blocked(pass, &what);
     let Some(key) = key else { return Err(blocked("its account is not known".into())) };
@@ -143,21 +164,22 @@ fn account<V: Vendor>(pass: &Pass<'_, V>) -> Result<AccountView<V>, Verdict> {
             Some(_) => format!("account {key} is not ready; its status says why"),
         }));
     };
-    if let Some(scope) = pass.object.status.scope.as_deref().filter(|scope| *scope != view.scope) {
+    if let Some(scope) = own.scopes().find(|scope| **scope != view.scope) {
         return Err(blocked(format!(
-            "it was made at {scope}, but account {key} now goes to {}; put the account back",
+            "it was made at {scope}, or may have been, but account {key} now goes to {}; put the account back",
             view.scope
         )));
     }
-    let Some(remote) = state.remotes.get(&view.remote) else {
+    if !state.remotes.contains_key(&view.remote) {
         return Err(blocked(format!("account {key} is not ready; its status says why")));
-    };
-    if remote.guard.shrunk().is_some() {
+    }
+    let view = view.clone();
+    if is_shrunk(&mut state, &view.remote, &view.reflector.snapshot()) {
         return Err(blocked(format!(
             "account {key} does not believe the vendor's newest list (SnapshotShrank)"
         )));
     }
-    Ok(view.clone())
+    Ok(view)
 }
 
 /// Why it does not get through, and the way out.

@@ -21,8 +21,6 @@ pub struct Account<V: Vendor> {
     pub is_foreign: bool,
     /// The most that this connector may do with objects that already exist.
     pub adoption: AdoptionPolicy,
-    /// Whether the account's newest list is not believed.
-    pub is_shrunk: bool,
 }
 
 /// Why a pass cannot use its account.
@@ -76,7 +74,7 @@ pub fn account<V: Vendor>(
     }
     let own = spec.adoption_policy();
     let adoption = if is_foreign { narrower(own, view.spec.allowed_namespaces().adoption) } else { own };
-    Ok(Account { view: view.clone(), is_foreign, adoption, is_shrunk: remote.guard.shrunk().is_some() })
+    Ok(Account { view: view.clone(), is_foreign, adoption })
 }
 
 /// Whether the connector's last pass found everything as declared.

@@ -11,7 +11,7 @@ use super::shrink::RecordedObject;
 use super::state::{Reported, State};
 use super::vendor::{Vendor, Withheld};
 use crate::api::ACCEPT_SNAPSHOT_ANNOTATION;
-use crate::remote::{Difference, ExclusiveId, Identity, ReflectorEvent};
+use crate::remote::{Difference, ExclusiveId, Identity, ReflectorEvent, Snapshot};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -139,32 +139,56 @@ impl<V: Vendor> Controller<V> {
         users_of_remote(&self.context.state(), name)
     }
 
-    /// Judges whether the newest list of a remote is believed. Returns whether it is and the one before was not: what waited for
-    /// that need not be anything that the list touched.
+    /// Judges the newest list of a remote. Returns whether lists are believed again: what waited for that need not be anything that
+    /// the list touched.
     fn judge(&self, name: &str) -> bool {
         let mut state = self.context.state();
-        let recorded = recorded_objects(&state, name);
-        let Some(remote) = state.remotes.get(name) else { return false };
-        let accounts: Vec<_> =
-            remote.accounts.iter().filter_map(|key| state.accounts.get(key).cloned()).collect();
-        let current = remote.credential_fingerprints.clone();
-        let replaced = accounts.iter().any(|account| {
-            let known = account.status.credential_fingerprint.as_ref();
-            known.is_some() && known != current.get(&account.key())
-        });
-        let last_good = accounts
-            .iter()
-            .filter_map(|account| account.status.last_snapshot.as_ref())
-            .map(|last| last.at.clone())
-            .max()
-            .unwrap_or_default();
-        let acceptances: Vec<&str> =
-            accounts.iter().filter_map(|account| account.annotation(ACCEPT_SNAPSHOT_ANNOTATION)).collect();
-        let Some(remote) = state.remotes.get_mut(name) else { return false };
-        let doubted = remote.guard.shrunk().is_some();
-        remote.guard.judge(&recorded, replaced, &last_good, &acceptances);
-        doubted && remote.guard.shrunk().is_none()
+        let Some(reflector) = state.remotes.get(name).map(|remote| remote.reflector.clone()) else {
+            return false;
+        };
+        judge(&mut state, name, &reflector.snapshot());
+        state.remotes.get_mut(name).is_some_and(|remote| remote.guard.is_believed_again())
     }
+}
+
+/// Whether the account does not believe this snapshot. A pass may meet a list of which the run loop has not heard yet: then it is judged now.
+pub fn is_shrunk<V: Vendor>(state: &mut State<V>, name: &str, snapshot: &Snapshot<V::Item>) -> bool {
+    let guard = |state: &State<V>| {
+        state
+            .remotes
+            .get(name)
+            .map(|remote| (remote.guard.has_judged(snapshot.lists()), remote.guard.shrunk().is_some()))
+    };
+    match guard(state) {
+        Some((true, is_shrunk)) => is_shrunk,
+        Some((false, _)) => {
+            judge(state, name, snapshot);
+            guard(state).is_some_and(|(_, is_shrunk)| is_shrunk)
+        }
+        None => false,
+    }
+}
+
+fn judge<V: Vendor>(state: &mut State<V>, name: &str, snapshot: &Snapshot<V::Item>) {
+    let recorded = recorded_objects(state, name, snapshot);
+    let Some(remote) = state.remotes.get(name) else { return };
+    let accounts: Vec<_> =
+        remote.accounts.iter().filter_map(|key| state.accounts.get(key).cloned()).collect();
+    let current = remote.credential_fingerprints.clone();
+    let replaced = accounts.iter().any(|account| {
+        let known = account.status.credential_fingerprint.as_ref();
+        known.is_some() && known != current.get(&account.key())
+    });
+    let last_good = accounts
+        .iter()
+        .filter_map(|account| account.status.last_snapshot.as_ref())
+        .map(|last| last.at.clone())
+        .max()
+        .unwrap_or_default();
+    let acceptances: Vec<&str> =
+        accounts.iter().filter_map(|account| account.annotation(ACCEPT_SNAPSHOT_ANNOTATION)).collect();
+    let Some(remote) = state.remotes.get_mut(name) else { return };
+    remote.guard.judge(snapshot.lists(), &recorded, replaced, &last_good, &acceptances);
 }
 
 /// The connectors of a realm that have anything to do with what a list touched.
@@ -176,15 +200,18 @@ fn concerned<V: Vendor>(state: &State<V>, realm: &str, difference: &Difference) 
     with_stake.chain(asking).chain(state.onlookers(realm, &identities, &moved)).collect()
 }
 
-fn users_of_remote<V: Vendor>(state: &State<V>, name: &str) -> Vec<ObjectKey> {
+/// The connectors of all accounts that share a remote.
+pub fn users_of_remote<V: Vendor>(state: &State<V>, name: &str) -> Vec<ObjectKey> {
     let Some(remote) = state.remotes.get(name) else { return Vec::new() };
     remote.accounts.iter().flat_map(|account| state.users(account)).cloned().collect()
 }
 
 /// The recorded objects of connectors that are not being deleted, held against the newest list.
-fn recorded_objects<V: Vendor>(state: &State<V>, name: &str) -> Vec<RecordedObject> {
-    let Some(remote) = state.remotes.get(name) else { return Vec::new() };
-    let snapshot = remote.reflector.snapshot();
+fn recorded_objects<V: Vendor>(
+    state: &State<V>,
+    name: &str,
+    snapshot: &Snapshot<V::Item>,
+) -> Vec<RecordedObject> {
     let users = users_of_remote(state, name);
     let objects =
         users.iter().filter_map(|key| state.connectors.get(key)).filter(|object| !object.is_deleted());

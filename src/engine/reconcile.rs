@@ -9,6 +9,7 @@ use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::lists::is_shrunk;
 use super::object::ObjectKey;
 use super::outcome::Outcome;
 use super::pass::{LOOK_AGAIN, Pass, Work};
@@ -29,6 +30,14 @@ use tokio::time::Instant;
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a key and a certificate may disagree before that is no passing state.
 const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
+
+/// What is to be done, by one snapshot.
+struct Decision {
+    plan: Plan,
+    contest: Contest,
+    /// Whether that snapshot is not believed, so that nothing may be written for it.
+    is_shrunk: bool,
+}
 
 /// Reconciles one connector.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
@@ -149,8 +158,8 @@ impl<V: Vendor> Pass<'_, V> {
             return self.mismatch(reason, message).await;
         }
         self.memory(|memory| memory.mismatch_since = None);
-        let (plan, contest) = self.plan(work);
-        if work.account.is_shrunk && would_write(&plan) {
+        let Decision { plan, contest, is_shrunk } = self.plan(work);
+        if is_shrunk && would_write(&plan) {
             let message = "its account does not believe the vendor's newest list (SnapshotShrank); see the account's status";
             let verdict =
                 Verdict::dependency("Unknown", "AccountNotReady", format!("{}: {message}", self.key.name));
@@ -221,7 +230,7 @@ impl<V: Vendor> Pass<'_, V> {
         Ok(())
     }
 
-    fn plan(&self, work: &Work<'_, V>) -> (Plan, Contest) {
+    fn plan(&self, work: &Work<'_, V>) -> Decision {
         let mut state = self.context.state();
         let state = &mut *state;
         let view = &work.account.view;
@@ -235,6 +244,7 @@ impl<V: Vendor> Pass<'_, V> {
         let settle =
             V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
         let snapshot = view.reflector.snapshot();
+        let is_shrunk = is_shrunk(state, &view.remote, &snapshot);
         let mut facts = Facts::<V> {
             me: self.key,
             spec: work.spec,
@@ -255,10 +265,10 @@ impl<V: Vendor> Pass<'_, V> {
         facts.contend(&view.realm, &state.wishes, &state.stakes);
         let memory = state.memory(self.key, self.object.uid());
         if let Some((changes, list)) = facts.sight() {
-            memory.convergence.saw(&changes, list);
+            memory.convergence.saw(&changes, list, Instant::now());
         }
         let plan = plan(&facts, &memory.convergence);
-        (plan, facts.contest)
+        Decision { plan, contest: facts.contest, is_shrunk }
     }
 
     async fn act(&mut self, work: &Work<'_, V>, plan: Plan, contest: &Contest) -> Result<(), WriteError> {

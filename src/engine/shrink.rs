@@ -40,6 +40,10 @@ pub struct Shrunk {
 pub struct Guard {
     shrunk: Option<Shrunk>,
     accepted: BTreeSet<Identity>,
+    /// The number of the newest list that was judged.
+    judged: u64,
+    /// Whether a list is believed after one that was not, and nobody has asked since.
+    is_news: bool,
 }
 
 impl Guard {
@@ -48,14 +52,39 @@ impl Guard {
         self.shrunk.as_ref()
     }
 
-    /// Judges a new list. `acceptances` are the annotations of the accounts; `last_good` is when the last believed list's content was taken.
+    /// Whether list number `list` has been judged.
+    pub fn has_judged(&self, list: u64) -> bool {
+        self.judged >= list
+    }
+
+    /// Whether lists are believed again since this was asked last.
+    pub fn is_believed_again(&mut self) -> bool {
+        std::mem::take(&mut self.is_news)
+    }
+
+    /// Judges list number `list`. `acceptances` are the annotations of the accounts; `last_good` is when the last believed list's content was taken.
     pub fn judge(
         &mut self,
+        list: u64,
         recorded: &[RecordedObject],
         credential_replaced: bool,
         last_good: &str,
         acceptances: &[&str],
     ) {
+        let doubted = self.shrunk.is_some();
+        self.judged = list;
+        self.shrunk = self.doubt(recorded, credential_replaced, last_good, acceptances);
+        self.is_news |= doubted && self.shrunk.is_none();
+    }
+
+    /// Why the list is not believed, if so.
+    fn doubt(
+        &mut self,
+        recorded: &[RecordedObject],
+        credential_replaced: bool,
+        last_good: &str,
+        acceptances: &[&str],
+    ) -> Option<Shrunk> {
         self.accepted.retain(|identity| {
             recorded.iter().any(|object| (object.missing || object.differs) && object.identity == *identity)
         });
@@ -72,18 +101,15 @@ impl Guard {
         let differing = if credential_replaced { select(|object| object.differs) } else { BTreeSet::new() };
         let too_many = missing.len() > ALWAYS_TOLERATED && missing.len() * 2 >= recorded.len();
         if !too_many && !(credential_replaced && !(missing.is_empty() && differing.is_empty())) {
-            self.shrunk = None;
-            return;
+            return None;
         }
         let hash = hash(&missing, &differing, last_good);
         if acceptances.contains(&hash.as_str()) {
             self.accepted.extend(missing);
             self.accepted.extend(differing);
-            self.shrunk = None;
-            return;
+            return None;
         }
-        self.shrunk =
-            Some(Shrunk { missing, differing, recorded: recorded.len(), credential_replaced, hash });
+        Some(Shrunk { missing, differing, recorded: recorded.len(), credential_replaced, hash })
     }
 }
 
@@ -116,7 +142,7 @@ mod tests {
 
     fn is_shrunk(all: usize, missing: usize) -> bool {
         let mut guard = Guard::default();
-        guard.judge(&recorded(all, missing), false, "t", &[]);
+        guard.judge(1, &recorded(all, missing), false, "t", &[]);
         guard.shrunk().is_some()
     }
 
@@ -138,35 +164,35 @@ mod tests {
     #[test]
     fn after_another_credential_one_missing_or_differing_object_is_enough() {
         let mut guard = Guard::default();
-        guard.judge(&recorded(10, 1), true, "t", &[]);
+        guard.judge(1, &recorded(10, 1), true, "t", &[]);
         assert!(guard.shrunk().is_some());
-        guard.judge(&recorded(10, 0), true, "t", &[]);
+        guard.judge(1, &recorded(10, 0), true, "t", &[]);
         assert!(guard.shrunk().is_none());
         let mut differing = recorded(10, 0);
         differing[4].differs = true;
-        guard.judge(&differing, true, "t", &[]);
+        guard.judge(1, &differing, true, "t", &[]);
         assert!(guard.shrunk().is_some());
     }
 
     #[test]
     fn the_hash_of_the_message_accepts_exactly_that_loss_until_it_is_made_good() {
         let mut guard = Guard::default();
-        guard.judge(&recorded(6, 4), false, "t", &["0123456789abcdef"]);
+        guard.judge(1, &recorded(6, 4), false, "t", &["0123456789abcdef"]);
         let hash = guard.shrunk().expect("it shrank").hash.clone();
-        guard.judge(&recorded(6, 4), false, "t", &[&hash]);
+        guard.judge(1, &recorded(6, 4), false, "t", &[&hash]);
         assert!(guard.shrunk().is_none(), "accepted");
-        guard.judge(&recorded(6, 3), false, "t", &[&hash]);
+        guard.judge(1, &recorded(6, 3), false, "t", &[&hash]);
         assert!(guard.shrunk().is_none(), "while it is made good, one by one");
-        guard.judge(&recorded(6, 0), false, "t2", &[&hash]);
-        guard.judge(&recorded(6, 4), false, "t2", &[&hash]);
+        guard.judge(1, &recorded(6, 0), false, "t2", &[&hash]);
+        guard.judge(1, &recorded(6, 4), false, "t2", &[&hash]);
         assert!(guard.shrunk().is_some(), "the same loss at another time is another loss");
     }
 
     #[test]
     fn it_is_over_when_the_objects_are_back() {
         let mut guard = Guard::default();
-        guard.judge(&recorded(6, 4), false, "t", &[]);
-        guard.judge(&recorded(6, 0), false, "t", &[]);
+        guard.judge(1, &recorded(6, 4), false, "t", &[]);
+        guard.judge(1, &recorded(6, 0), false, "t", &[]);
         assert!(guard.shrunk().is_none());
     }
 }

@@ -278,7 +278,8 @@ impl<V: Vendor> State<V> {
             Err(_) => None,
         };
         let recorded = recorded::<V>(object);
-        let claimed = open_claim(object, fingerprint_key).map(|claim| Identity::from(claim.name.as_str()));
+        let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
+        let claimed = claim.map(|claim| Identity::from(claim.name.as_str()));
         let renaming = object_renaming::<V>(object);
         let held: BTreeSet<Identity> = [recorded, claimed, renaming].into_iter().flatten().collect();
         let stake = |identity: &Identity, holds: bool| Stake {
@@ -313,7 +314,7 @@ impl<V: Vendor> State<V> {
         if ids.is_empty() {
             return None;
         }
-        let claim = open_claim(object, fingerprint_key);
+        let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
         let is_claimed = claim.is_some_and(|claim| claim.name == V::claim(spec, object.name()));
         let is_suspended = spec.suspend();
         Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, is_suspended, ids })

@@ -1,6 +1,7 @@
 //! The indexes over the cached objects.
 
 use super::*;
+use crate::engine::lists::is_shrunk;
 use crate::engine::toy::{Toy, ToyAccountSpec, exclusives_asked_for};
 use crate::engine::vendor::Vendor;
 use crate::remote::{Connection, ExclusiveId, TokenCache, Transport, TransportBody};
@@ -72,4 +73,41 @@ fn what_a_spec_asks_for_is_worked_out_once_a_generation() {
 
     state.fold(bear("2", 5, 2, &["nose"]), &key);
     assert!(asks(&state, "nose") && !asks(&state, "paw"), "it was deleted and created again");
+}
+
+/// One account's lists, of which none has come.
+fn remote(reflector: &Arc<Reflector<<Toy as Vendor>::Client>>) -> Remote<Toy> {
+    Remote {
+        realm: "toys".into(),
+        reflector: reflector.clone(),
+        task: tokio::spawn(std::future::pending::<()>()).abort_handle(),
+        accounts: [ObjectKey::new("toys", "default")].into(),
+        guard: Guard::default(),
+        told_stale: false,
+        content: None,
+        credential_fingerprints: BTreeMap::new(),
+        forced: BTreeMap::new(),
+        reported: None,
+        deleted: BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody_plans_by_it() {
+    let (mut state, key) = (with_account(), FingerprintKey::new(&[7; 32]));
+    for number in 0..3 {
+        let name = format!("bear-{number}");
+        let metadata = json!({"name": name, "namespace": "toys", "uid": name, "generation": 1});
+        let status = json!({"scope": "toy.test", "remote": {"name": name, "colour": "brown", "password_changed_at": null}});
+        let bear = json!({"metadata": metadata, "spec": {"colour": "brown"}, "status": status});
+        let bear: Connector = serde_json::from_value(bear).expect("a connector");
+        state.connectors.take(&None, Event::Apply(bear));
+        state.index(&ObjectKey::new("toys", &name), &key);
+    }
+    let reflector = state.views[&ObjectKey::new("toys", "default")].reflector.clone();
+    state.remotes.insert("toys".into(), remote(&reflector));
+
+    let ticket = reflector.snapshot().begin_list(Instant::now());
+    reflector.snapshot().apply(ticket, Vec::new());
+    assert!(is_shrunk(&mut state, "toys", &reflector.snapshot()), "all of three are missing");
 }
