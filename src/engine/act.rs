@@ -60,7 +60,9 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 confirm(pass, work, &entry, None, &nothing).await
             }
             Err(error) => {
-                if !error.may_have_applied() {
+                if error.may_have_applied() {
+                    pass.doubt_from_now();
+                } else {
                     pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = before);
                     if before.0 && waits_for_a_person(&error) {
                         pass.withdraw_claim().await?;
@@ -93,7 +95,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         };
         let Some(entry) = pass.entry(work, &identity) else { return Ok(()) };
         if rename_to.is_some() {
-            pass.memory(|memory| memory.last_doubt = Some(Instant::now()));
+            pass.doubt_from_now();
         }
         let desired = work.desired(&pass.key.name, &withheld);
         let result = V::update(view.reflector.source(), &entry, &desired, &changes).await;
@@ -130,6 +132,9 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 if is_first_try && !error.may_have_applied() {
                     pass.withdraw_rename();
                 }
+                if rename_to.is_some() && error.may_have_applied() {
+                    pass.doubt_from_now();
+                }
                 if contends && doubt_refusal(pass, work, "update", &error) {
                     return Ok(());
                 }
@@ -144,6 +149,12 @@ impl<V: Vendor> Pass<'_, V> {
     /// made, or makes, under this name.
     async fn withdraw_claim(&mut self) -> Result<(), WriteError> {
         self.patch(&MetadataPatch { finalizer: Some(false), claim: Some(None) }).await
+    }
+
+    /// A create or a rename is about to be sent, or its answer was lost: since it may have waited for its turn, it can have been on its way
+    /// until now.
+    fn doubt_from_now(&self) {
+        self.memory(|memory| memory.last_doubt = Some(Instant::now()));
     }
 
     /// Before a rename is sent, the status says where it leads, so that a crash in between is understood. Returns whether that is news.
@@ -252,7 +263,7 @@ fn keep<V: Vendor>(
         (snapshot.get(identity.as_str()).cloned(), snapshot.lists())
     };
     reflector.request(Refresh::Written);
-    pass.memory(|memory| memory.convergence.wrote(changes, lists));
+    pass.memory(|memory| memory.convergence.wrote(changes, lists, Instant::now()));
     // `fold` has just put it there.
     entry.unwrap_or_else(|| unreachable!("the folded entry is in the snapshot"))
 }
@@ -285,7 +296,8 @@ async fn confirm<V: Vendor>(
         return Ok(());
     }
     pass.memory(|memory| {
-        memory.convergence.wrote(&remaining, work.account.view.reflector.snapshot().lists());
+        let lists = work.account.view.reflector.snapshot().lists();
+        memory.convergence.wrote(&remaining, lists, Instant::now());
     });
     let message = format!(
         "{}: it was written, but the vendor answered with something else ({}); the next list decides",

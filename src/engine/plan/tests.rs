@@ -298,8 +298,8 @@ async fn what_was_written_in_vain_is_left_out_and_the_rest_is_still_written() {
         Situation { recorded: Some("plant-a"), listed: vec![thing("plant-a", "blue")], ..situation() };
     let colour = [Change::shown("colour", None, Some("red".into()))];
     for list in 1..=3 {
-        fought.convergence.wrote(&colour, list - 1);
-        fought.convergence.saw(&colour, list);
+        fought.convergence.wrote(&colour, list - 1, Instant::now());
+        fought.convergence.saw(&colour, list, Instant::now());
     }
     assert_eq!(fought.in_short(), "blocked NotConverging");
     fought.spec.name = Some("new-name".into());
