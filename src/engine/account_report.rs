@@ -2,16 +2,16 @@
 
 use super::accounts::Pass;
 use super::kubernetes::{WriteError, apply_status};
+use super::lists::users_of_remote;
 use super::object::ObjectKey;
-use super::queue::Next;
+use super::queue::{Cause, Next};
 use super::report::{announce, timestamp_in};
+use super::run::Key;
 use super::shrink::Shrunk;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict, conditions, is_same};
 use super::vendor::{Phase, Vendor};
-use crate::api::{
-    ACCEPT_SNAPSHOT_ANNOTATION, AccountSpec, AccountStatus, LastSnapshot, RateLimitStatus, shortened,
-};
+use crate::api::{ACCEPT_SNAPSHOT_ANNOTATION, AccountStatus, LastSnapshot, RateLimitStatus, shortened};
 use crate::remote::{Health, Identity, RemoteError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -64,29 +64,24 @@ impl<V: Vendor> Pass<'_, V> {
         ))
     }
 
-    /// Wakes the connectors once when the last good list becomes too old, and once when that is over.
+    /// Wakes the connectors once when the last good list becomes too old, and once when that is over: those of every account that shares it.
     fn watch_the_age(&mut self, health: &Health) {
-        let stale_at = stale_at(health, self.interval());
         let now = Instant::now();
-        let told = {
+        let stale_at = {
             let mut state = self.context.state();
-            let Some(view) = state.views.get(self.key) else { return };
-            let name = view.remote.clone();
+            let Some(name) = state.views.get(self.key).map(|view| view.remote.clone()) else { return };
             let Some(remote) = state.remotes.get_mut(&name) else { return };
+            let stale_at = stale_at(health, remote.reflector.interval());
             let is_stale = health.failing.is_some() && now >= stale_at;
-            std::mem::replace(&mut remote.told_stale, is_stale) != is_stale
+            if std::mem::replace(&mut remote.told_stale, is_stale) != is_stale {
+                let users = users_of_remote(&state, &name).into_iter();
+                self.outcome.wake.extend(users.map(|user| (Key::Connector(user), Cause::Dependency)));
+            }
+            stale_at
         };
-        if told {
-            self.wake_users();
-        }
         if health.failing.is_some() && now < stale_at {
             self.look_again_after(stale_at - now);
         }
-    }
-
-    fn interval(&self) -> Duration {
-        let own = self.account.spec.as_ref().ok().and_then(AccountSpec::resync_interval);
-        own.unwrap_or(self.context.settings.resync_interval)
     }
 
     fn describe_snapshot(&self, status: &mut AccountStatus) {

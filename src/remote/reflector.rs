@@ -89,6 +89,11 @@ impl<S: Source> Reflector<S> {
         self.asked.notify_one();
     }
 
+    /// How often the account is read.
+    pub fn interval(&self) -> Duration {
+        lock(&self.schedule).interval()
+    }
+
     /// Changes how often the account is read.
     pub fn set_interval(&self, interval: Duration) {
         lock(&self.schedule).set_interval(interval, Instant::now());

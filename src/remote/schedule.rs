@@ -53,6 +53,11 @@ impl Schedule {
         }
     }
 
+    /// The interval.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Changes the interval; a shorter one takes effect at once.
     pub fn set_interval(&mut self, interval: Duration, now: Instant) {
         self.interval = interval;
