@@ -349,6 +349,8 @@ impl<V: Vendor> Pass<'_, V> {
                 view.usable = false;
             }
         }
+        // Nobody reads it, so it has no age either.
+        self.context.metrics.account_removed(V::NAME, &self.key.to_string());
         self.wake_users();
         let verdict = Verdict::at_rest("Unknown", "Suspended", "spec.suspend is set: no call is made");
         let further = ("Suspended", "True", "Suspended", "spec.suspend is set: no call is made".to_owned());

@@ -177,15 +177,14 @@ impl<V: Vendor> Controller<V> {
         if self.changed_meanwhile(&key, outcome.seen.as_deref()) {
             self.wake(&key, Cause::Changed);
         }
-        if let Some(until) = outcome.hold {
-            let lane = self.lane(&key);
-            self.queue.hold(&lane, until);
+        // Of a connector that is gone by now no account is known, and the lane of none is that of all accounts: its account's next call is held anyway.
+        if let (Some(until), Some(account)) = (outcome.hold, self.lane(&key)) {
+            self.queue.hold(&Some(account.clone()), until);
             // The account's status says that it is held, and until when.
-            if let Some(account) = lane {
-                self.tell_all_held(&account);
-                self.wake(&Key::Account(account), Cause::Dependency);
-            }
+            self.tell_all_held(&account);
+            self.wake(&Key::Account(account), Cause::Dependency);
         }
+        self.wake_if_let_go(&key);
         if let (Key::Connector(object), Some((remote, lists))) = (&key, outcome.after_list) {
             self.await_list(object, remote, lists);
         }
@@ -193,6 +192,15 @@ impl<V: Vendor> Controller<V> {
             self.wake(&key, cause);
         }
         self.forget_if_gone(&key);
+    }
+
+    /// An account that is being deleted waits for its connectors, and any of them may just have come to need it no longer.
+    fn wake_if_let_go(&mut self, key: &Key) {
+        let Some(account) = self.lane(key) else { return };
+        let waits = self.context.state().accounts.get(&account).is_some_and(|account| account.is_deleted());
+        if waits {
+            self.wake(&Key::Account(account), Cause::Dependency);
+        }
     }
 
     /// Whether a connector was changed by somebody else while a pass over it ran.
