@@ -130,11 +130,14 @@ impl<V: Vendor> Pass<'_, V> {
             Waiting::ForVendor(identity, bond) => {
                 let Some(entry) = self.entry(work, &identity) else { return Ok(()) };
                 if bond == Bond::Adopted {
-                    let message = format!(
-                        "{}: {}; it can be taken over when that is over",
-                        self.key.name,
+                    // A guest learns no more of it than that it is there.
+                    let phase = if work.account.is_foreign {
+                        "the vendor is at work on what is there".to_owned()
+                    } else {
                         V::describe_phase(&entry.item)
-                    );
+                    };
+                    let message =
+                        format!("{}: {phase}; it can be taken over when that is over", self.key.name);
                     return self.say(Verdict::progressing(message)).await;
                 }
                 if !self.finalize(work.spec, true).await? {

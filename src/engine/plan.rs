@@ -260,7 +260,8 @@ impl<V: Vendor> Facts<'_, V> {
         let Some(permit) = WritePermit::of(self.policy) else {
             return Plan::Shown { identity: Some(identity), changes };
         };
-        if V::phase(&entry.item) != Phase::Settled {
+        let never = bond == Bond::Adopted && self.adoption == AdoptionPolicy::Never;
+        if V::phase(&entry.item) != Phase::Settled && !never {
             return Plan::Wait(Waiting::ForVendor(identity, bond));
         }
         if let Some(doubted) = self.doubted_rename(&identity) {
