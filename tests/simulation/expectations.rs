@@ -65,7 +65,7 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
         "ChangesPlanned" => one.management_policy() == "Plan",
         "RemoteNotFound" => one.management_policy() == "Observe",
         // Somebody changed the same thing again and again.
-        "NotConverging" => world.state().by_hand >= 3,
+        "NotConverging" => world.state().referee.was_insisted(one.vendor),
         // What was there before cannot be compared; it says what to do.
         "WouldClearSecret" => true,
         _ => false,
@@ -112,9 +112,7 @@ fn shows_otherwise(
 
 /// An account under which nothing can be done.
 fn account_is_unusable(vendor: Vendor, world: &World) -> Option<&'static str> {
-    let namespace = specs::namespace(vendor);
-    let key: Key = (vendor.accounts(), namespace.to_owned(), "default".to_owned());
-    let Some(account) = world.api.object(&key) else { return Some("gone") };
+    let Some(account) = world.account(vendor) else { return Some("gone") };
     if account["spec"]["suspend"] == true {
         return Some("suspended");
     }
@@ -128,15 +126,14 @@ fn account_is_unusable(vendor: Vendor, world: &World) -> Option<&'static str> {
     }
     let secret: Key = (
         &Resource::named("secrets").plural,
-        namespace.to_owned(),
+        specs::namespace(vendor).to_owned(),
         specs::credential_secret(vendor).to_owned(),
     );
     world.api.object(&secret).is_none().then_some("without its Secret")
 }
 
 fn admits_no_guests(vendor: Vendor, world: &World) -> bool {
-    let key: Key = (vendor.accounts(), specs::namespace(vendor).to_owned(), "default".to_owned());
-    world.api.object(&key).is_none_or(|account| account["spec"]["allowedNamespaces"]["from"] != "All")
+    world.account(vendor).is_none_or(|account| account["spec"]["allowedNamespaces"]["from"] != "All")
 }
 
 fn judge_delete(one: &Declared) -> Option<String> {

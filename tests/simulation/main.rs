@@ -7,6 +7,7 @@
 
 mod acts;
 mod canary;
+mod clusters;
 mod declared;
 mod dice;
 mod doors;

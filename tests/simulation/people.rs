@@ -118,8 +118,7 @@ pub fn put_secret(world: &World, namespace: &str, name: &str, texts: &Value) {
 /// The hash is in the message of the account's condition, as a person finds it there.
 fn accept_snapshot(world: &World, vendor: Vendor) {
     let namespace = specs::namespace(vendor);
-    let key: Key = (vendor.accounts(), namespace.to_owned(), "default".to_owned());
-    let Some(account) = world.api.object(&key) else { return };
+    let Some(account) = world.account(vendor) else { return };
     let conditions = account["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let message = conditions
         .iter()
@@ -136,7 +135,7 @@ fn accept_snapshot(world: &World, vendor: Vendor) {
     }
 }
 
-/// A request to the emulator's controls; what is new at a vendor after it was made by a person. Returns the status.
+/// A request to the emulator's controls; what is new or otherwise at a vendor after it is a person's doing. Returns the status.
 pub async fn at_vendor(world: &World, method: &str, path: &str, body: &Value) -> u16 {
     let before = all(&world.emulator.state());
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -145,12 +144,7 @@ pub async fn at_vendor(world: &World, method: &str, path: &str, body: &Value) ->
     let answer = world.emulator.connect().oneshot(request.expect("a request")).await.expect("an answer");
     let status = answer.status().as_u16();
     let _ = answer.into_body().collect().await;
-    let state = &mut *world.state();
-    state.by_hand += 1;
-    for remote in all(&world.emulator.state()) {
-        if before.iter().all(|old| old.id != remote.id) {
-            state.referee.person_made(&remote.id);
-        }
-    }
+    let after = all(&world.emulator.state());
+    world.state().referee.changed_by_hand(&before, &after);
     status
 }

@@ -2,6 +2,7 @@
 //! a part of it can be left out to find the shortest history that still breaks a promise.
 
 use super::acts::{Act, draw};
+use super::clusters;
 use super::dice::Dice;
 use super::specs;
 use super::weather::{Episode, Trouble};
@@ -30,6 +31,7 @@ impl Scenario {
         let replicas = if dice.chance(0.25) { 2 } else { 1 };
         let switches = specs::switches(dice);
         let mut acts = draw(dice, rest);
+        acts.extend(clusters::draw(&mut Dice::of(seed, "other clusters"), rest));
         // Sorted by time alone: what happens at one moment stays in the order in which it was drawn.
         acts.sort_by_key(|(at, _)| *at);
         let episodes = dice.between(0, 6);

@@ -4,7 +4,7 @@ use super::weather::Trouble;
 use std::collections::BTreeMap;
 
 /// What every run has to put to the test.
-const PROMISES: [&str; 18] = [
+const PROMISES: [&str; 19] = [
     "1: every write carries uid and resourceVersion",
     "1: nothing is written that says nothing new",
     "1: nothing is written when nothing changes",
@@ -15,6 +15,7 @@ const PROMISES: [&str; 18] = [
     "3: a stranger's object is changed only where adoption allows it",
     "4: a quiet account costs one list an interval",
     "4: an account keeps to its requests a minute",
+    "5: only what somebody else insists on is given up",
     "6: nothing but Manage writes to the vendor",
     "7: a 429 holds the whole account",
     "7: everything is as declared in the end, or says why not",

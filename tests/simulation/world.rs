@@ -3,11 +3,14 @@
 use super::kubernetes::ApiServer;
 use super::line::{Line, Process};
 use super::referee::Referee;
+use super::remote::Vendor;
 use super::scenario::Scenario;
+use super::specs;
 use super::tally::Tally;
 use super::trace::Trace;
 use super::weather::Weather;
 use connector_operator::emulator::{Clock, Configuration, Credential, Emulator};
+use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,8 +43,6 @@ pub struct State {
     pub tally: Tally,
     pub trace: Trace,
     pub referee: Referee,
-    /// How often somebody changed something at a vendor.
-    pub by_hand: usize,
     /// How many boundaries were passed, and at which the process dies.
     pub boundaries: u64,
     /// How many of them were passed when everything had come to rest.
@@ -73,13 +74,17 @@ impl World {
                 tally: Tally::default(),
                 trace: Trace::new(tell),
                 referee: Referee::new(),
-                by_hand: 0,
                 boundaries: 0,
                 boundaries_to_rest: None,
                 crash_at,
                 lines: vec![None; scenario.replicas],
             }),
         })
+    }
+
+    /// A vendor's account, as it is declared.
+    pub fn account(&self, vendor: Vendor) -> Option<Arc<Value>> {
+        self.api.object(&(vendor.accounts(), specs::namespace(vendor).to_owned(), "default".to_owned()))
     }
 
     /// What changes, for a moment.

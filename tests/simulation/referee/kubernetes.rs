@@ -110,6 +110,7 @@ impl Referee {
     /// What a status says is coherent, and true.
     fn status(&mut self, now: Duration, request: &Request, before: &Value, tally: &mut Tally) {
         const COHERENT: &str = "9: conditions are coherent";
+        const GIVEN_UP: &str = "5: only what somebody else insists on is given up";
         const TRUE: &str = "9: Ready says what is really there";
         let what = request.describe();
         let status = &request.body["status"];
@@ -133,6 +134,12 @@ impl Referee {
             self.breaks(now, COHERENT, format!("{what} is Ready and not at rest: {status}"));
         }
         let Some(vendor) = Vendor::of_connectors(&request.resource.plural) else { return };
+        if ready["reason"] == "NotConverging" {
+            tally.tests(GIVEN_UP);
+            if !self.was_insisted(vendor) {
+                self.breaks(now, GIVEN_UP, format!("{what}: {ready}"));
+            }
+        }
         if ready["status"] != "True" || status["remote"].is_null() {
             return;
         }

@@ -56,6 +56,8 @@ pub struct Referee {
     doubted: BTreeSet<String>,
     /// Which process wrote the claim on a name.
     claimants: BTreeMap<String, Process>,
+    /// How often somebody made or changed an object of a vendor.
+    by_hand: BTreeMap<Vendor, u64>,
     leader: Option<Process>,
     elects: bool,
     /// Requests that change something: at the vendors, and in Kubernetes beside the leases.
@@ -106,6 +108,24 @@ impl Referee {
         const SETTLED: Duration = Duration::from_mins(2);
         let seen = self.seen.get(&(remote.vendor, remote.identity.clone()));
         seen.is_some_and(|(first, _)| *first + SETTLED < now)
+    }
+
+    /// Somebody changed what a vendor has, from `before` to `after`.
+    pub fn changed_by_hand(&mut self, before: &[Remote], after: &[Remote]) {
+        for remote in after {
+            let old = before.iter().find(|old| old.id == remote.id);
+            if old.is_none() {
+                self.person_made(&remote.id);
+            }
+            if old.is_none_or(|old| old.body != remote.body) {
+                *self.by_hand.entry(remote.vendor).or_default() += 1;
+            }
+        }
+    }
+
+    /// Whether somebody changed things at a vendor so often that a field could have been taken for theirs (semantics, 5).
+    pub fn was_insisted(&self, vendor: Vendor) -> bool {
+        self.by_hand.get(&vendor).is_some_and(|times| *times >= 3)
     }
 
     /// A person made an object at a vendor, or an agent did.
