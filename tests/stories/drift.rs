@@ -104,7 +104,7 @@ async fn with_report_a_changed_secret_is_only_told_of() {
     // It is still told of after a restart, and a new value of the Secret is sent as ever.
     story.operator().terminate().await;
     story.operator().restart().await;
-    story.lists_come(usize::from(story.lists().await.is_empty())).await;
+    story.has_listed().await;
     assert_eq!(story.condition(PLANT_A, "SecretsInSync").await, "False/Different");
     let identity = story.tls_secret("client").await;
     story.becomes(PLANT_A, "SecretsInSync", "True/InSync").await;

@@ -73,11 +73,29 @@ impl Story {
 
     /// Waits until the vendor answered `count` lists more than now and the operator worked through them.
     pub async fn lists_come(&self, count: usize) {
-        let (read, listed) = (self.lists_read().await, self.lists().await.len());
+        self.lists_come_since(self.lists_so_far().await, count).await;
+    }
+
+    /// How many lists the operator has read, and how many the vendor has answered.
+    pub async fn lists_so_far(&self) -> (usize, usize) {
+        (self.lists_read().await, self.lists().await.len())
+    }
+
+    /// Waits until the vendor answered `count` lists more than it had then, and the operator worked through them.
+    pub async fn lists_come_since(&self, (read, listed): (usize, usize), count: usize) {
         wait::until("further lists", DEADLINE, || async {
             let more = self.lists().await.len() - listed;
             let known = self.lists_read().await - read;
             if more >= count && known >= count { Ok(()) } else { Err(format!("{more}, {known} read")) }
+        })
+        .await;
+        self.settled().await;
+    }
+
+    /// Waits until the operator that was just started has worked through its first list.
+    pub async fn has_listed(&self) {
+        wait::until("the first list", DEADLINE, || async {
+            if self.lists_read().await > 0 { Ok(()) } else { Err("none".to_owned()) }
         })
         .await;
         self.settled().await;
