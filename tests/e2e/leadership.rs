@@ -44,21 +44,20 @@ impl Watcher {
 
 /// Who leads.
 pub(crate) async fn leader(objects: &Objects) -> String {
-    let seen = objects.get(&Address::parse("Lease/connector-operator", NAMESPACE)).await;
+    let seen = objects.get(&lease()).await;
     seen.as_ref().and_then(renewal).map(|(leader, _)| leader).unwrap_or_default()
 }
 
 /// Waits until somebody else leads than `first` did.
 pub(crate) async fn another_leads(objects: &Objects, first: &str) {
-    let address = Address::parse("Lease/connector-operator", NAMESPACE);
     let is_another =
         |lease: Option<&Value>| lease.and_then(renewal).is_some_and(|(leader, _)| leader != first);
-    let seen = objects.watch_until(&address, Duration::from_mins(1), is_another).await;
+    let seen = objects.watch_until(&lease(), Duration::from_mins(1), is_another).await;
     seen.unwrap_or_else(|last| panic!("{first} still leads: {last:?}"));
 }
 
 async fn look(objects: Objects, mut stopped: oneshot::Receiver<()>) -> Vec<Renewal> {
-    let address = Address::parse("Lease/connector-operator", NAMESPACE);
+    let address = lease();
     let mut renewals: Vec<Renewal> = Vec::new();
     while stopped.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty) {
         if let Some(renewal) = objects.get(&address).await.as_ref().and_then(renewal)
@@ -69,6 +68,10 @@ async fn look(objects: Objects, mut stopped: oneshot::Receiver<()>) -> Vec<Renew
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     renewals
+}
+
+fn lease() -> Address {
+    Address::parse("Lease/connector-operator", NAMESPACE)
 }
 
 /// `None` while it is nobody's.
