@@ -99,9 +99,12 @@ impl Own {
         self.recorded.is_none() && self.renaming_to.is_none() && self.claimed.is_none()
     }
 
-    /// Where it may be.
-    fn scopes(&self) -> impl Iterator<Item = &String> {
-        self.scope.iter().chain(self.claimed.iter().map(|claim| &claim.scope))
+    /// Where it is, or may be, if that is not at `scope`.
+    fn elsewhere(&self, scope: &str) -> Option<String> {
+        let recorded = self.scope.as_deref().map(|made_at| ("it was made at", made_at));
+        let claimed = self.claimed.as_ref().map(|claim| ("it may have been made at", claim.scope.as_str()));
+        let (how, there) = recorded.into_iter().chain(claimed).find(|(_, there)| *there != scope)?;
+        Some(format!("{how} {there}"))
     }
 
     fn claimed_name(&self) -> Option<&str> {
@@ -164,9 +167,9 @@ fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, V
             Some(_) => format!("account {key} is not ready; its status says why"),
         }));
     };
-    if let Some(scope) = own.scopes().find(|scope| **scope != view.scope) {
+    if let Some(elsewhere) = own.elsewhere(&view.scope) {
         return Err(blocked(format!(
-            "it was made at {scope}, or may have been, but account {key} now goes to {}; put the account back",
+            "{elsewhere}, but account {key} now goes to {}; put the account back",
             view.scope
         )));
     }

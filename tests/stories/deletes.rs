@@ -41,6 +41,42 @@ async fn a_delete_while_the_vendor_is_down_waits_for_it() {
 }
 
 #[tokio::test]
+async fn of_two_that_the_vendor_lists_under_its_name_none_is_deleted() {
+    let story = in_sync("deletes-two", HTTPS).await;
+    let twin =
+        json!({"name": "plant-a", "type": "https", "options": {"host": "https://ingest.example.com/v1"}});
+    let twins = json!({"kind": "status", "code": 200, "body": [twin.clone(), twin]});
+    story.vendor.fault(json!({"method": "GET", "path": "/connectors"}), twins).await;
+    story.look_again().await;
+    story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
+
+    story.delete(PLANT_A).await;
+    let message = blocked(&story).await;
+    let why = "plant-a: the vendor has 2 named plant-a, and which of them is its own cannot be told; leave one of them there; ";
+    assert!(message.starts_with(why), "{message}");
+    story.cost(&[POST], &[(PLANT_A, "patch, status ×3")]).await;
+
+    story.vendor.heal().await;
+    story.ask_for_a_list(ACCOUNT).await;
+    story.gone(PLANT_A).await;
+    story.cost(&[POST, DELETE], &[(PLANT_A, "patch, status ×3, patch")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_deleted_first_goes_when_its_last_connector_needs_it_no_longer() {
+    let story = in_sync("deletes-account-let-go", HTTPS).await;
+    story.delete(ACCOUNT).await;
+    story.becomes(ACCOUNT, "Ready", "False/DeletionBlocked").await;
+
+    // From now on its delete would call nobody.
+    story.edit(PLANT_A, "spec: {deletionPolicy: Orphan}").await;
+    story.gone(ACCOUNT).await;
+    assert_eq!(story.vendor_writes().await, [POST], "the vendor's object stays");
+    story.end().await;
+}
+
+#[tokio::test]
 async fn an_account_that_is_deleted_first_stays_until_its_connectors_are_gone() {
     let story = in_sync("deletes-account-first", HTTPS).await;
     story.delete(ACCOUNT).await;

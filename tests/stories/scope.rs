@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, DELETE, HTTPS, PATCH, PLANT_A, POST, in_sync};
+use crate::plant::{ACCOUNT, DELETE, HTTPS, PATCH, PLANT_A, POST, in_sync, with_account};
 use crate::support::objects::{condition, condition_message};
-use crate::support::story::Story;
+use crate::support::story::{DEADLINE, Story};
 
 /// Points the account at `host`.
 async fn points_at(story: &Story, host: &str) {
@@ -47,6 +47,43 @@ async fn an_account_that_moved_touches_nothing_that_was_made_before() {
     points_at(&story, &here).await;
     story.gone(PLANT_A).await;
     story.cost(&[POST, PATCH, DELETE], &[(PLANT_A, "patch, status ×6, patch")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_made_elsewhere_is_not_looked_for_here() {
+    let story = with_account("scope-claim").await;
+    let (here, elsewhere) = (story.vendor.host().to_owned(), story.vendor.other_host());
+    // Whatever is asked for at the old place, nobody knows what came of it.
+    let lost = json!({"kind": "status", "code": 500, "body": {}});
+    story.vendor.fault(json!({"method": "POST"}), lost).await;
+    story.apply(HTTPS).await;
+    story.vendor.wait_for("POST", 1, DEADLINE).await;
+    story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
+
+    // The account moves, and there somebody has another of that name.
+    story.edit(PLANT_A, "spec: {suspend: true}").await;
+    story.becomes(PLANT_A, "Suspended", "True/Suspended").await;
+    points_at(&story, &elsewhere).await;
+    let theirs = json!({"type": "https", "options": {"host": "https://theirs.example.com/v1"}});
+    story.vendor.put_connector("plant-a", &theirs).await;
+    story.look_again().await;
+    story.edit(PLANT_A, "spec: {suspend: false}").await;
+    story.becomes(PLANT_A, "Ready", "False/Conflict").await;
+
+    story.delete(PLANT_A).await;
+    story.becomes(PLANT_A, "Ready", "False/DeletionBlocked").await;
+    let message = story.message(PLANT_A, "Ready").await;
+    let why = format!(
+        "plant-a: it may have been made at {here}, but account scope-claim/default now goes to {elsewhere}; "
+    );
+    assert!(message.starts_with(&why), "{message}");
+
+    story.annotate(PLANT_A, "connector-operator.io/orphan", "true").await;
+    story.gone(PLANT_A).await;
+    assert!(story.vendor.connector("plant-a").await.is_some(), "somebody else's");
+    let writes = story.vendor_writes().await;
+    assert!(writes.iter().all(|write| write.starts_with("POST ")), "{writes:?}");
     story.end().await;
 }
 

@@ -132,6 +132,16 @@ async fn what_the_vendor_is_still_at_work_on_is_left_alone_and_what_it_lists_as_
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_may_take_nothing_over_is_told_so_at_once() {
+    let there = Situation {
+        adoption: AdoptionPolicy::Never,
+        listed: vec![ToyThing { state: "arriving".into(), ..thing("plant-a", "red") }],
+        ..situation()
+    };
+    assert_eq!(there.in_short(), "blocked NotAdoptable", "it does not wait for what it may not have");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_strangers_object_is_taken_over_as_far_as_the_policy_says() {
     use AdoptionPolicy::{Always, IfIdentical, Never};
     for (adoption, colour, expected) in [
