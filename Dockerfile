@@ -5,7 +5,7 @@
 #
 # The second line cross-compiles: the compiler runs on the machine's own platform. `make image` calls docker or buildah, and can do without a
 # registry: BINARY=prebuilt takes dist/<architecture>/connector-operator, and BASE_IMAGE may be anything that has the certificate
-# authorities in /etc/ssl/certs. A release pins BUILD_IMAGE by digest too, and says which in its notes.
+# authorities in /etc/ssl/certs.
 ARG BUILD_IMAGE=docker.io/library/rust:1.95-slim-bookworm
 ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot@sha256:d093aa3e30dbadd3efe1310db061a14da60299baff8450a17fe0ccc514a16639
 ARG BINARY=compiled

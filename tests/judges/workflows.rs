@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{tools, yaml};
 
@@ -51,11 +51,26 @@ fn every_step_is_a_command_of_the_makefile() {
     }
 }
 
+/// `.ci/run` leaves the node out where it is not root, and on a runner it is not.
+#[test]
+fn the_node_is_tried_as_root_before_a_change_lands_and_before_a_release() {
+    let as_root = format!("{AS_ROOT}make e2e");
+    for name in ["test.yml", "release.yml"] {
+        let found = steps(&workflow(name));
+        for (of_job, command) in [("ci", "make ci"), ("e2e", as_root.as_str())] {
+            let runs = found.iter().any(|(job, step)| job == of_job && step["run"] == command);
+            assert!(runs, "{name}: the job {of_job} does not run `{command}`");
+        }
+    }
+    let release = &yaml::documents_of_file(&workflow("release.yml"))[0];
+    assert_eq!(release["jobs"]["publish"]["needs"], json!(["ci", "e2e"]), "it publishes what did not pass");
+}
+
 #[test]
 fn no_job_has_more_rights_than_it_names() {
     for file in workflows() {
         let workflow = &yaml::documents_of_file(&file)[0];
-        assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read"}), "{}", file.display());
+        assert_eq!(workflow["permissions"], json!({"contents": "read"}), "{}", file.display());
         for (name, job) in workflow["jobs"].as_object().expect("jobs") {
             assert!(job["timeout-minutes"].is_u64(), "{}: {name} may run for ever", file.display());
         }
@@ -71,9 +86,16 @@ fn no_job_has_more_rights_than_it_names() {
     }
 }
 
+fn folder() -> PathBuf {
+    tools::repository().join(".github/workflows")
+}
+
+fn workflow(name: &str) -> PathBuf {
+    folder().join(name)
+}
+
 fn workflows() -> Vec<PathBuf> {
-    let folder = tools::repository().join(".github/workflows");
-    let entries = std::fs::read_dir(folder).expect("the folder of the workflows");
+    let entries = std::fs::read_dir(folder()).expect("the folder of the workflows");
     let files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     assert!(files.len() >= 2, "{files:?}");
     files

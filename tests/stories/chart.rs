@@ -130,7 +130,7 @@ fn the_network_policy_lets_out_what_the_operator_needs_and_what_is_added() {
         .flat_map(|rule| rule["ports"].as_array().expect("ports"))
         .map(|port| format!("{} {}", port["protocol"].as_str().expect("a protocol"), port["port"]))
         .collect();
-    assert_eq!(ports, ["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 3128"]);
+    assert_eq!(ports, ["UDP 53", "TCP 53", "UDP 5353", "TCP 5353", "TCP 443", "TCP 6443", "TCP 3128"]);
 }
 
 #[test]
