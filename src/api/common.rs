@@ -12,10 +12,6 @@ pub use super::status::{
     AccountStatus, ConnectorStatus, LastSnapshot, PlannedChange, RateLimitStatus, SecretStatus,
 };
 
-/// The API group of all kinds.
-pub const GROUP: &str = "connector-operator.io";
-/// The API version of all kinds.
-pub const VERSION: &str = "v1alpha1";
 /// Written with the finalizer before a create is sent, so that a remote object can be recognised as ours after a crash.
 pub const CLAIM_ANNOTATION: &str = "connector-operator.io/claim";
 /// Holds a connector until its remote object is gone, and an account until no connector needs it.

@@ -83,13 +83,6 @@ fn each_is_a_client(schema: &mut Schema) {
     rules::on_items(schema, &rules::id("client"));
 }
 
-impl OmfConnection {
-    /// The name that the spec asks for at the vendor.
-    pub fn remote_name(&self) -> &str {
-        self.spec.name.as_deref().or(self.metadata.name.as_deref()).unwrap_or_default()
-    }
-}
-
 connector_spec!(OmfConnectionSpec);
 
 /// What is shown of AVEVA's connection.

@@ -314,13 +314,6 @@ pub struct OnomondoRemote {
     pub type_: Option<String>,
 }
 
-impl OnomondoConnector {
-    /// The name that the spec asks for at the vendor.
-    pub fn remote_name(&self) -> &str {
-        self.spec.name.as_deref().or(self.metadata.name.as_deref()).unwrap_or_default()
-    }
-}
-
 connector_spec!(OnomondoConnectorSpec);
 
 /// An Onomondo organisation: where it is, and as whom to call it.

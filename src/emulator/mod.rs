@@ -211,16 +211,6 @@ impl Emulator {
         &self.exchange.context.switches
     }
 
-    /// The clock that dates come from.
-    pub fn clock(&self) -> &Clock {
-        &self.exchange.context.clock
-    }
-
-    /// The connections.
-    pub fn connections(&self) -> &Connections {
-        &self.exchange.context.connections
-    }
-
     /// All vendors' state, by vendor.
     pub fn state(&self) -> Value {
         self.exchange.state()

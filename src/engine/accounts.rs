@@ -359,7 +359,7 @@ impl<V: Vendor> Pass<'_, V> {
     }
 }
 
-/// Where several accounts share a remote, the strictest of them counts.
+/// Where several accounts share a remote, the shortest interval, the smallest rate and the longest timeout count.
 fn apply_settings<V: Vendor>(
     state: &super::state::State<V>,
     view: &AccountView<V>,

@@ -327,10 +327,7 @@ async fn failed<V: Vendor>(
     };
     let next = match error.disposition() {
         Disposition::Retry => Next::BackOff,
-        Disposition::RetryAfter(wait) => {
-            pass.outcome.hold = Some(Instant::now() + wait.min(LOOK_AGAIN));
-            Next::After(wait.min(LOOK_AGAIN))
-        }
+        Disposition::RetryAfter(wait) => pass.outcome.hold_for(wait),
         Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
     };
     pass.say_of_own(work, verdict, Vec::new()).await?;

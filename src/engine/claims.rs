@@ -65,7 +65,7 @@ impl Stake {
     }
 }
 
-/// Every connector's stakes, by the snapshot that the identity is in.
+/// Every connector's stakes, by the realm in which an identity means the same object.
 #[derive(Debug, Default)]
 pub struct Stakes {
     by_identity: BTreeMap<(String, Identity), BTreeMap<ObjectKey, Stake>>,
@@ -80,7 +80,7 @@ impl Stakes {
         stakes: &[(String, Identity, Stake)],
     ) -> BTreeSet<ObjectKey> {
         let places: BTreeSet<(String, Identity)> =
-            stakes.iter().map(|(remote, identity, _)| (remote.clone(), identity.clone())).collect();
+            stakes.iter().map(|(realm, identity, _)| (realm.clone(), identity.clone())).collect();
         let before = self.by_connector.remove(connector).unwrap_or_default();
         let mut wake = BTreeSet::new();
         for place in before.union(&places) {
@@ -89,7 +89,7 @@ impl Stakes {
                 at_place.remove(connector);
             }
             for (_, _, stake) in
-                stakes.iter().filter(|(remote, identity, _)| (remote, identity) == (&place.0, &place.1))
+                stakes.iter().filter(|(realm, identity, _)| (realm, identity) == (&place.0, &place.1))
             {
                 self.by_identity.entry(place.clone()).or_default().insert(connector.clone(), stake.clone());
             }
@@ -110,18 +110,18 @@ impl Stakes {
     }
 
     /// Who wins an identity.
-    pub fn winner(&self, remote: &str, identity: &Identity) -> Option<&Stake> {
-        self.winner_at(&(remote.to_owned(), identity.clone()))
+    pub fn winner(&self, realm: &str, identity: &Identity) -> Option<&Stake> {
+        self.winner_at(&(realm.to_owned(), identity.clone()))
     }
 
     /// Every connector with a stake in an identity.
-    pub fn interested(&self, remote: &str, identity: &Identity) -> impl Iterator<Item = &ObjectKey> {
-        self.by_identity.get(&(remote.to_owned(), identity.clone())).into_iter().flat_map(BTreeMap::keys)
+    pub fn interested(&self, realm: &str, identity: &Identity) -> impl Iterator<Item = &ObjectKey> {
+        self.by_identity.get(&(realm.to_owned(), identity.clone())).into_iter().flat_map(BTreeMap::keys)
     }
 
-    /// How many identities of a snapshot some connector holds.
-    pub fn is_held(&self, remote: &str, identity: &Identity) -> bool {
-        self.winner(remote, identity).is_some_and(|stake| stake.holds)
+    /// Whether some connector holds it.
+    pub fn is_held(&self, realm: &str, identity: &Identity) -> bool {
+        self.winner(realm, identity).is_some_and(|stake| stake.holds)
     }
 
     fn winner_at(&self, place: &(String, Identity)) -> Option<&Stake> {

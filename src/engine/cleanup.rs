@@ -15,9 +15,8 @@ use super::state::AccountView;
 use super::status::{Progress, Verdict};
 use super::vendor::{Deletion, Phase, Vendor};
 use crate::api::{AccountSpec, ConnectorSpec, DeletionPolicy, ManagementPolicy, ORPHAN_ANNOTATION};
-use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteError, RemoteItem};
+use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteItem};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How often a delete is tried again that waits for something which may not wake it.
 const SLOW_RETRY: Duration = Duration::from_mins(5);
@@ -57,8 +56,8 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     }
     let Some(entry) = own.find::<V>(&view) else { return confirm_absence(pass, &view, &own).await };
     let identity = entry.item.identity();
-    if let Some(holder) = other_holder(pass, &view, &identity) {
-        return release(pass, "Orphaned", format!("{identity} is managed by {holder}")).await;
+    if is_anothers(pass, &view, &identity) {
+        return release(pass, "Orphaned", format!("{identity} is managed by another connector")).await;
     }
     if entry.copies > 1 {
         let why = format!(
@@ -188,20 +187,19 @@ fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, V
 /// Why it does not get through, and the way out.
 fn blocked<V: Vendor>(pass: &Pass<'_, V>, what: &str) -> Verdict {
     Verdict::deletion_blocked(format!(
-        "{}: {what}; to leave the object at the vendor: kubectl annotate -n {} {} {}/{} {ORPHAN_ANNOTATION}=true",
+        "{}: {what}; to leave the object at the vendor: kubectl annotate -n {} --overwrite {}/{} {ORPHAN_ANNOTATION}=true",
         pass.key.name,
         pass.key.namespace,
-        "--overwrite",
         <V::Connector as kube::Resource>::plural(&()),
         pass.key.name,
     ))
 }
 
-/// Another connector that holds the identity and comes first: then it is not ours to delete.
-fn other_holder<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, identity: &Identity) -> Option<String> {
+/// Whether another connector holds the identity and comes first: then it is not ours to delete.
+fn is_anothers<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, identity: &Identity) -> bool {
     let state = pass.context.state();
-    let winner = state.stakes.winner(&view.realm, identity)?;
-    (winner.holds && winner.connector != *pass.key).then(|| "another connector".to_owned())
+    let winner = state.stakes.winner(&view.realm, identity);
+    winner.is_some_and(|winner| winner.holds && winner.connector != *pass.key)
 }
 
 async fn delete<V: Vendor>(
@@ -235,20 +233,14 @@ async fn delete<V: Vendor>(
     }
     let cause = if status == Some(403) { V::why_not_deleted(client, identity).await } else { None };
     let why = cause.unwrap_or_else(|| error.without_reference().to_string());
-    pass.say(Verdict::deletion_blocked(format!("{}: {identity} cannot be deleted: {why}", pass.key.name)))
-        .await?;
-    retry_later(pass, &error);
-    Ok(())
-}
-
-fn retry_later<V: Vendor>(pass: &mut Pass<'_, V>, error: &RemoteError) {
-    pass.outcome.next = match error.disposition() {
-        Disposition::RetryAfter(wait) => {
-            pass.outcome.hold = Some(Instant::now() + wait.min(Duration::from_mins(30)));
-            Next::After(wait.min(Duration::from_mins(30)))
-        }
+    let next = match error.disposition() {
+        Disposition::RetryAfter(wait) => pass.outcome.hold_for(wait),
         _ => Next::BackOff,
     };
+    pass.say(Verdict::deletion_blocked(format!("{}: {identity} cannot be deleted: {why}", pass.key.name)))
+        .await?;
+    pass.outcome.next = next;
+    Ok(())
 }
 
 /// The vendor is taking it away: its list says when that is over.
@@ -268,11 +260,7 @@ async fn confirm_absence<V: Vendor>(
     view: &AccountView<V>,
     own: &Own,
 ) -> Result<(), WriteError> {
-    let doubt = pass.memory(|memory| memory.last_doubt);
-    let started = pass.context.started();
-    let settle =
-        V::http(view.reflector.source()).request_timeout() + pass.context.settings.consistency_allowance;
-    let from = doubt.map_or(started, |doubt| doubt.max(started)) + settle;
+    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
     let proven = {
         let snapshot = view.reflector.snapshot();
         own.names().all(|name| is_proven(snapshot.absence(name), from))

@@ -137,7 +137,7 @@ pub struct Contest {
     pub withheld: Withheld,
     /// Who gives that up.
     pub givers: BTreeSet<Holder>,
-    /// What others keep, by what messages call it, as far as a message names it, with who keeps it.
+    /// The first few of what others keep: what messages call it, and who keeps it.
     pub taken: Vec<(String, Holder)>,
     /// How much others keep.
     pub taken_count: usize,
@@ -222,8 +222,8 @@ impl<V: Vendor> Arena<'_, V> {
         }
     }
 
-    /// Whether another keeps something that `one` asks for, or that one asks for whom it waits for: then it is a conflict, and nothing of it is
-    /// written. Who waits for each other in a circle is not held up by that.
+    /// Whether `one` is in a conflict, and so gives nothing up: somebody keeps an id that is asked for by it, or by a connector that it waits for,
+    /// directly or through others. To wait for each other in a circle is no conflict.
     fn is_held_up(&self, one: &ObjectKey) -> bool {
         let mut known: BTreeSet<&ObjectKey> = BTreeSet::new();
         let mut waiting = vec![one];

@@ -13,7 +13,7 @@ pub fn account_key(spec: &impl ConnectorSpec, namespace: &str) -> ObjectKey {
     ObjectKey::new(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)
 }
 
-/// The identity that a connector's status records: only with its scope is it more than shown.
+/// The identity that a connector's status records. Without `status.scope`, `status.remote` is only shown, and nothing is owned.
 pub fn recorded<V: Vendor>(object: &Object<V::Connector>) -> Option<Identity> {
     object.status.scope.as_ref()?;
     object.status.remote.as_ref().map(V::recorded)

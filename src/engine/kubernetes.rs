@@ -1,4 +1,4 @@
-//! The only three writes to custom objects: finalizer with claim, finalizer alone, and status.
+//! The only writes to custom objects: finalizer and claim, together or one of them, and status.
 //!
 //! Each carries uid and resourceVersion, so that a deposed replica overwrites nothing and nothing lands on an object that was created anew under
 //! the same name. Never spec, labels, or other people's annotations.

@@ -8,6 +8,9 @@ use crate::metrics::ReconcileResult;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The longest that an account is held at a time (semantics, 7).
+const LONGEST_HOLD: Duration = Duration::from_mins(30);
+
 /// What a pass tells the run loop.
 #[derive(Debug)]
 pub struct Outcome {
@@ -27,6 +30,13 @@ impl Outcome {
     /// Nothing more until it is woken.
     pub fn wait() -> Self {
         Self { next: Next::Wait, wake: Vec::new(), hold: None, after_list: None, seen: None }
+    }
+
+    /// No connector of the same account before `wait` is over, half an hour at most. Returns when to look again.
+    pub fn hold_for(&mut self, wait: Duration) -> Next {
+        let wait = wait.min(LONGEST_HOLD);
+        self.hold = Some(Instant::now() + wait);
+        Next::After(wait)
     }
 
     /// The outcome of a pass that ended with a write that did not happen: again at once on newer knowledge, or after a growing pause. What the

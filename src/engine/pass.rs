@@ -21,6 +21,7 @@ use crate::api::{
 use crate::remote::{Entry, Identity};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a stalled object is planned again that nobody wakes (semantics, 7).
 pub const LOOK_AGAIN: Duration = Duration::from_mins(30);
@@ -201,6 +202,15 @@ impl<V: Vendor> Pass<'_, V> {
     /// What is remembered of this connector.
     pub fn memory<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         change(self.context.state().memory(self.key, self.object.uid()))
+    }
+
+    /// From when on a list has to be sent to prove that something is not there (semantics, 2): what was sent last, by this process or the one before it,
+    /// and whose answer may be lost, has taken effect by then or never will.
+    pub fn absence_from(&self, view: &AccountView<V>, last_doubt: Option<Instant>) -> Instant {
+        let started = self.context.started();
+        let settle =
+            V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
+        last_doubt.map_or(started, |doubt| doubt.max(started)) + settle
     }
 
     /// The vendor's object.

@@ -315,8 +315,8 @@ impl<V: Vendor> Facts<'_, V> {
         Plan::Update(Update { permit, identity, bond, changes, rename_to, withheld })
     }
 
-    /// Where a rename to another name than the one that is asked for by now may still have led: nothing else is done before a list that
-    /// was sent late enough shows the object under the name that it had.
+    /// A rename to a name that is no longer asked for, and that may have been applied: nothing is written until a list that was sent late enough
+    /// shows the object under its old name.
     fn doubted_rename(&self, identity: &Identity) -> Option<Identity> {
         let doubted = self.renaming_to.as_ref().filter(|doubted| *doubted != identity)?;
         let is_sent_again = V::renames(self.spec, &self.me.name, identity).as_ref() == Some(doubted);

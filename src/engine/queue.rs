@@ -123,7 +123,7 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         }
     }
 
-    /// Why a key runs, or is due; `None` where its time had come.
+    /// Why a key runs, or is due; `None` where its timer ran out.
     pub fn cause_of(&self, key: &K) -> Option<Cause> {
         self.slots.get(key)?.cause
     }
@@ -188,7 +188,7 @@ impl<K: Ord + Clone, L: Ord + Clone> Queue<K, L> {
         }
     }
 
-    /// Forgets a key that is no more. One that runs is forgotten when it is done.
+    /// Forgets a key that is no more. One that runs stays: whoever ends it asks again.
     pub fn forget(&mut self, key: &K) {
         let Some(slot) = self.slots.get(key) else { return };
         match slot.state {

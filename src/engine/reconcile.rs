@@ -239,10 +239,6 @@ impl<V: Vendor> Pass<'_, V> {
             (memory.claim_is_clean, memory.last_doubt)
         };
         let claim = open_claim(&*self.object, &self.context.key).filter(|claim| claim.scope == view.scope);
-        let started = self.context.started();
-        let since = last_doubt.map_or(started, |doubt| doubt.max(started));
-        let settle =
-            V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
         let snapshot = view.reflector.snapshot();
         let is_shrunk = is_shrunk(state, &view.remote, &snapshot);
         let mut facts = Facts::<V> {
@@ -260,7 +256,7 @@ impl<V: Vendor> Pass<'_, V> {
             when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,
             secrets: work.secrets,
-            absence_from: since + settle,
+            absence_from: self.absence_from(view, last_doubt),
         };
         facts.contend(&view.realm, &state.wishes, &state.stakes);
         let memory = state.memory(self.key, self.object.uid());

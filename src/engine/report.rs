@@ -176,7 +176,7 @@ fn conflict(message: String) -> Verdict {
     Verdict::stalled("Conflict", message)
 }
 
-/// `status.secrets` after a pass that saw `seen` and wrote the fields of `written`.
+/// `status.secrets` after a pass that saw `seen`; `written` says whether it sent the declared values.
 pub fn secrets_status(
     facts: &SecretFacts,
     seen: &BTreeMap<String, SecretState>,

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 /// One vendor account's reflector, shared by all account objects with the same endpoint, credential and scope.
 pub struct Remote<V: Vendor> {
-    /// Within what its identities mean the same objects.
+    /// The realm: where equal identities are the same object.
     pub realm: String,
     /// The reflector.
     pub reflector: Arc<Reflector<V::Client>>,
@@ -36,7 +36,7 @@ pub struct Remote<V: Vendor> {
     pub guard: Guard,
     /// Whether its connectors were told that its snapshot is too old.
     pub told_stale: bool,
-    /// The snapshot's revision at which `content_at` was taken, and when that was.
+    /// The revision of the snapshot's content, and since when it is known; empty where that is not.
     pub content: Option<(u64, String)>,
     /// The fingerprints of the credential, salted for each account that uses it.
     pub credential_fingerprints: BTreeMap<ObjectKey, String>,
@@ -67,7 +67,7 @@ pub struct AccountView<V: Vendor> {
     pub scope: String,
     /// The name of its remote.
     pub remote: String,
-    /// Within what its identities mean the same objects.
+    /// The realm: where equal identities are the same object.
     pub realm: String,
     /// Its reflector; it stays when the account or its Secret goes, so that deletes can still be made.
     pub reflector: Arc<Reflector<V::Client>>,

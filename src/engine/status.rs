@@ -84,14 +84,9 @@ impl Verdict {
             progress: Progress::Reconciling("DeletionBlocked"),
         }
     }
-
-    /// Whether it means that everything is as declared.
-    pub fn is_success(&self) -> bool {
-        self.ready == "True"
-    }
 }
 
-/// A condition beside the usual three: type, status, reason, message.
+/// A condition beside the usual ones: type, status, reason, message.
 pub type FurtherCondition = (&'static str, &'static str, &'static str, String);
 
 /// The conditions after a pass, in a fixed order, keeping the transition times of `before`.

@@ -230,7 +230,7 @@ impl Metrics {
         self.0.kubernetes_requests.get_or_create(&labels).inc();
     }
 
-    /// A feed listed its objects anew; `name` is the kind's plural.
+    /// A reflector listed a vendor account anew; `name` is the vendor's.
     pub fn reflector_listed(&self, name: &'static str) {
         self.0.reflector_lists.get_or_create(&Name { name }).inc();
     }
@@ -348,7 +348,11 @@ impl Inner {
             "Requests to the Kubernetes API server by HTTP status",
             self.kubernetes_requests.clone(),
         );
-        r.register("reflector_lists", "Lists that a feed made of its kind", self.reflector_lists.clone());
+        r.register(
+            "reflector_lists",
+            "Lists that were read of a vendor's accounts",
+            self.reflector_lists.clone(),
+        );
         r.register(
             "connector_operator_api_requests",
             "Calls to a vendor by operation and HTTP status, none where it gave no answer",

@@ -84,7 +84,6 @@ async fn the_defaults_of_the_schema_are_those_of_the_types() {
     let smallest = json!({"type": "https", "https": {"host": "https://ingest.example.com"}});
     let connector: OnomondoConnector =
         same_defaults(&server, good_object("OnomondoConnector", ""), smallest).await;
-    assert_eq!(connector.remote_name(), "tls");
     assert_eq!(connector.spec.account_ref().name, "default");
 
     let apono: AponoConnector =

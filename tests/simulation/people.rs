@@ -124,9 +124,9 @@ fn accept_snapshot(world: &World, vendor: Vendor) {
         .iter()
         .filter(|condition| condition["reason"] == "SnapshotShrank")
         .find_map(|condition| condition["message"].as_str());
-    let hash = message.and_then(|message| {
-        let (_, rest) = message.split_once("accept-snapshot: ")?;
-        Some(rest.trim_matches('"').chars().take_while(char::is_ascii_alphanumeric).collect::<String>())
+    let hash = message.map(|message| {
+        let (_, hash) = message.split_once("accept-snapshot=").expect("the message says how to accept it");
+        hash.chars().take_while(char::is_ascii_alphanumeric).collect::<String>()
     });
     if let Some(hash) = hash {
         let patch =
