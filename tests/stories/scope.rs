@@ -63,7 +63,8 @@ async fn what_may_have_been_made_elsewhere_is_not_looked_for_here() {
 
     // The account moves, and there somebody has another of that name.
     story.edit(PLANT_A, "spec: {suspend: true}").await;
-    story.becomes(PLANT_A, "Suspended", "True/Suspended").await;
+    let is_suspended = |seen: &Value| condition(seen, "Suspended") == "True/Suspended";
+    story.eventually(PLANT_A, "suspended", is_suspended).await;
     points_at(&story, &elsewhere).await;
     let theirs = json!({"type": "https", "options": {"host": "https://theirs.example.com/v1"}});
     story.vendor.put_connector("plant-a", &theirs).await;
