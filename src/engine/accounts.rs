@@ -216,6 +216,7 @@ impl<V: Vendor> Pass<'_, V> {
                 task,
                 accounts: BTreeSet::new(),
                 guard: Guard::default(),
+                has_listed: false,
                 told_stale: false,
                 content: None,
                 credential_fingerprints: std::collections::BTreeMap::new(),

@@ -48,11 +48,12 @@ impl<V: Vendor> Controller<V> {
         let believed_again = self.judge(name);
         self.tell_reappeared(name, difference);
         let (first, touched) = {
-            let state = self.context.state();
-            let Some(remote) = state.remotes.get(name) else { return };
-            let first = remote.reflector.snapshot().lists() == 1;
+            let mut state = self.context.state();
+            let Some(remote) = state.remotes.get_mut(name) else { return };
+            let first = !std::mem::replace(&mut remote.has_listed, true);
+            let realm = remote.realm.clone();
             // The first list wakes everybody anyway.
-            (first, if first { BTreeSet::new() } else { concerned(&state, &remote.realm, difference) })
+            (first, if first { BTreeSet::new() } else { concerned(&state, &realm, difference) })
         };
         if first || believed_again {
             let users = self.users_of_remote(name);

@@ -34,6 +34,8 @@ pub struct Remote<V: Vendor> {
     pub accounts: BTreeSet<ObjectKey>,
     /// Whether its lists may be believed.
     pub guard: Guard,
+    /// Whether the run loop has heard of a list.
+    pub has_listed: bool,
     /// Whether its connectors were told that its snapshot is too old.
     pub told_stale: bool,
     /// The revision of the snapshot's content, and since when it is known; empty where that is not.

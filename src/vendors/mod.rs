@@ -10,6 +10,8 @@ mod kubernetes_in_process;
 mod lenient;
 pub mod omf;
 pub mod onomondo;
+#[cfg(test)]
+mod operator_in_process;
 mod quoting;
 
 use url::Url;

@@ -83,6 +83,7 @@ fn remote(reflector: &Arc<Reflector<<Toy as Vendor>::Client>>) -> Remote<Toy> {
         task: tokio::spawn(std::future::pending::<()>()).abort_handle(),
         accounts: [ObjectKey::new("toys", "default")].into(),
         guard: Guard::default(),
+        has_listed: false,
         told_stale: false,
         content: None,
         credential_fingerprints: BTreeMap::new(),

@@ -2,22 +2,15 @@
 
 use super::Omf;
 use crate::emulator::{Clock, Configuration, DEFAULT_OMF_TOKEN, Emulator, InProcess};
-use crate::engine::context::EngineSettings;
-use crate::engine::start::{Shared, controller};
-use crate::engine::{events, fingerprint::FingerprintKey};
-use crate::metrics::Metrics;
-use crate::server::{Heartbeat, Readiness};
-use crate::settings::AllowedHosts;
-use crate::shutdown;
-use crate::vendors::in_process::{WHOLE, in_paused_time, transport};
+use crate::vendors::in_process::{in_paused_time, transport};
 use crate::vendors::kubernetes_in_process::Cluster;
+use crate::vendors::operator_in_process::{begin, end, object};
 use bytes::Bytes;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tower::ServiceExt;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -34,26 +27,17 @@ struct World {
 impl World {
     fn begin() -> World {
         let cluster = Cluster::default();
-        let object = |kind: &str, name: &str, spec: Value| {
-            json!({
-                "apiVersion": "connector-operator.io/v1alpha1", "kind": kind, "spec": spec,
-                "metadata": {
-                    "name": name, "namespace": "plant", "uid": name, "generation": 1,
-                    "creationTimestamp": "2026-01-01T00:00:00Z",
-                },
-            })
-        };
         let account = object(
             "OmfAccount",
             "default",
-            json!({
+            &json!({
                 "endpoint": "http://emulator", "tenantId": "6a2b3c4d-0000-0000-0000-000000000001",
                 "namespaceId": "production", "tokenSecretRef": {"name": "token"},
             }),
         );
         let accounts = "/apis/connector-operator.io/v1alpha1/namespaces/plant/omfaccounts";
         cluster.put(&format!("{accounts}/default"), account);
-        cluster.put(LINE_7, object("OmfConnection", "line-7", json!({"clientIds": ["gateway-7"]})));
+        cluster.put(LINE_7, object("OmfConnection", "line-7", &json!({"clientIds": ["gateway-7"]})));
         let token = k8s_openapi::ByteString(DEFAULT_OMF_TOKEN.as_bytes().to_vec());
         let secret = json!({"metadata": {"name": "token", "namespace": "plant"}, "data": {"token": token}});
         cluster.put("/api/v1/namespaces/plant/secrets/token", secret);
@@ -68,37 +52,7 @@ impl World {
 
     /// An operator that works from now on, until it is [ended](end).
     fn operator(&self) -> JoinHandle<()> {
-        let client = self.cluster.client();
-        let (publisher, _sender) = events::start(client.clone(), "operator", 7, || {});
-        let (leads, has_lead) = watch::channel(Some(Instant::now()));
-        let (trigger, asked_to_stop) = shutdown::pair(Duration::ZERO);
-        let shared = Shared {
-            client,
-            transport: transport(self.emulator.connect()),
-            key: FingerprintKey::new(&[7; 32]),
-            metrics: Metrics::new(),
-            events: publisher,
-            readiness: Readiness::default(),
-            heartbeat: Heartbeat::default(),
-            leads: has_lead,
-            shutdown: asked_to_stop,
-        };
-        let settings = EngineSettings {
-            watch_namespaces: vec!["plant".to_owned()],
-            concurrency: 4,
-            resync_interval: MINUTE,
-            request_timeout: MINUTE / 2,
-            consistency_allowance: MINUTE / 2,
-            list_size_limit: WHOLE,
-            allowed_hosts: AllowedHosts::parse(&["emulator".to_owned()]).expect("a host"),
-            allow_insecure_endpoints: true,
-            secrets_watch: false,
-            namespaces_watch: false,
-        };
-        tokio::spawn(async move {
-            let _kept = (leads, trigger);
-            controller::<Omf>(shared, settings).await;
-        })
+        begin::<Omf>(&self.cluster, transport(self.emulator.connect()))
     }
 
     /// A condition as `Status/Reason`, or `-`, and its message.
@@ -144,12 +98,6 @@ impl World {
     fn id(&self) -> String {
         self.cluster.get(LINE_7)["status"]["remote"]["id"].as_str().expect("an id").to_owned()
     }
-}
-
-/// Ends an operator where it stands.
-async fn end(operator: JoinHandle<()>) {
-    operator.abort();
-    assert!(operator.await.is_err_and(|error| error.is_cancelled()), "it had ended by itself");
 }
 
 #[test]

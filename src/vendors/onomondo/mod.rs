@@ -7,6 +7,8 @@ mod declared;
 #[cfg(test)]
 mod laws;
 mod model;
+#[cfg(test)]
+mod patience;
 mod pem;
 
 pub use client::Onomondo as Client;
