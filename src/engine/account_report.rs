@@ -1,6 +1,6 @@
 //! What an account's status says: how its listing goes, what the last good list held, and why nothing is written where that is so.
 
-use super::accounts::Pass;
+use super::accounts::AccountPass;
 use super::kubernetes::{WriteError, apply_status};
 use super::lists::users_of_remote;
 use super::object::ObjectKey;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-impl<V: Vendor> Pass<'_, V> {
+impl<V: Vendor> AccountPass<'_, V> {
     /// Says how the listing goes.
     pub(super) async fn report(&mut self) -> Result<(), WriteError> {
         let (health, lists, shrunk) = {

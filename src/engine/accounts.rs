@@ -10,14 +10,14 @@ use super::outcome::Outcome;
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::secrets::read;
-use super::shrink::Guard;
-use super::state::{AccountView, Remote};
+use super::state::{AccountView, Remote, State};
 use super::status::Verdict;
 use super::vendor::Vendor;
 use crate::api::AccountSpec;
 use crate::remote::{Connection, Reflector, Refresh};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_mins(30);
 /// Reconciles one account.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
     let Some(account) = context.state().accounts.get(key).cloned() else { return gone(context, key) };
-    let mut pass = Pass {
+    let mut pass = AccountPass {
         context,
         key,
         account,
@@ -59,7 +59,7 @@ impl From<Verdict> for Unconnected {
 }
 
 /// One pass over an account.
-pub(super) struct Pass<'a, V: Vendor> {
+pub(super) struct AccountPass<'a, V: Vendor> {
     pub(super) context: &'a Arc<Context<V>>,
     pub(super) key: &'a ObjectKey,
     pub(super) account: Arc<Object<V::Account>>,
@@ -107,7 +107,7 @@ fn release_remotes<V: Vendor>(
     });
 }
 
-impl<V: Vendor> Pass<'_, V> {
+impl<V: Vendor> AccountPass<'_, V> {
     async fn run(&mut self) -> Result<(), WriteError> {
         if self.account.is_deleted() && self.let_go().await? {
             return Ok(());
@@ -199,34 +199,15 @@ impl<V: Vendor> Pass<'_, V> {
         let scope = V::scope(spec);
         let name = self.context.key.of_remote(endpoint.as_str(), &scope, &V::manner(spec), &credential);
         let realm = V::realm(&scope, &name).to_owned();
-        let settings = &self.context.settings;
-        let mut state = self.context.state();
+        let context = self.context;
+        let mut state = context.state();
         let state = &mut *state;
-        if !state.remotes.contains_key(&name) {
-            let connection = self.connection(spec, endpoint);
-            let client = V::connect(spec, &credential, connection)
-                .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))?;
-            let interval = spec.resync_interval().unwrap_or(settings.resync_interval);
-            let reflector = Arc::new(Reflector::new(client, interval, settings.consistency_allowance));
-            let task =
-                tokio::spawn(reflector.clone().run(name.clone(), self.context.listed.clone())).abort_handle();
-            let remote = Remote {
-                realm: realm.clone(),
-                reflector,
-                task,
-                accounts: BTreeSet::new(),
-                guard: Guard::default(),
-                has_listed: false,
-                told_stale: false,
-                content: None,
-                credential_fingerprints: std::collections::BTreeMap::new(),
-                forced: std::collections::BTreeMap::new(),
-                reported: None,
-                deleted: std::collections::BTreeMap::new(),
-            };
-            state.remotes.insert(name.clone(), remote);
-        }
-        let Some(remote) = state.remotes.get_mut(&name) else { return Ok(()) };
+        let remote = match state.remotes.entry(name.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(self.begin_reflecting(spec, endpoint, &credential, (&name, &realm))?)
+            }
+        };
         remote.accounts.insert(self.key.clone());
         if let Some(fingerprint) = &self.credential_fingerprint {
             remote.credential_fingerprints.insert(self.key.clone(), fingerprint.clone());
@@ -234,24 +215,48 @@ impl<V: Vendor> Pass<'_, V> {
         let reflector = remote.reflector.clone();
         release_remotes(&mut state.remotes, self.key, Some(&name));
         let view = AccountView { spec: spec.clone(), scope, remote: name, realm, reflector, usable: true };
-        state.settled.insert(self.key.clone());
-        let before = state.views.insert(self.key.clone(), view.clone());
-        let changed = before.as_ref().is_none_or(|before| {
-            before.remote != view.remote
-                || !before.usable
-                || before.scope != view.scope
-                || before.spec != view.spec
-        });
-        apply_settings(state, &view, settings);
-        if changed {
-            let users: Vec<ObjectKey> = state.users(self.key).cloned().collect();
-            for user in &users {
-                let others = state.index(user, &self.context.key);
-                self.outcome.wake.extend(dependents(others.into_iter().collect()));
-            }
-            self.outcome.wake.extend(dependents(users));
-        }
+        self.publish(state, &view);
         Ok(())
+    }
+
+    /// Starts the task that reads the vendor account from now on.
+    fn begin_reflecting(
+        &self,
+        spec: &V::AccountSpec,
+        endpoint: Url,
+        credential: &[SecretString],
+        (name, realm): (&str, &str),
+    ) -> Result<Remote<V>, Verdict> {
+        let settings = &self.context.settings;
+        let client = V::connect(spec, credential, self.connection(spec, endpoint))
+            .map_err(|why| Verdict::stalled("InvalidSpec", format!("account {}: {why}", self.key)))?;
+        let interval = spec.resync_interval().unwrap_or(settings.resync_interval);
+        let reflector = Arc::new(Reflector::new(client, interval, settings.consistency_allowance));
+        let task = tokio::spawn(reflector.clone().run(name.to_owned(), self.context.listed.clone()));
+        Ok(Remote::new(realm.to_owned(), reflector, task.abort_handle()))
+    }
+
+    /// Lets connectors see the account so, and wakes them where that is news.
+    fn publish(&mut self, state: &mut State<V>, view: &AccountView<V>) {
+        state.settled.insert(self.key.clone());
+        let is_same = |before: &AccountView<V>| {
+            before.usable
+                && before.remote == view.remote
+                && before.scope == view.scope
+                && before.spec == view.spec
+        };
+        let is_news = !state.views.get(self.key).is_some_and(is_same);
+        state.views.insert(self.key.clone(), view.clone());
+        apply_settings(state, view, &self.context.settings);
+        if !is_news {
+            return;
+        }
+        let users: Vec<ObjectKey> = state.users(self.key).cloned().collect();
+        for user in &users {
+            let others = state.index(user, &self.context.key);
+            self.outcome.wake.extend(dependents(others.into_iter().collect()));
+        }
+        self.outcome.wake.extend(dependents(users));
     }
 
     fn connection(&self, spec: &V::AccountSpec, endpoint: Url) -> Connection {
@@ -362,7 +367,7 @@ impl<V: Vendor> Pass<'_, V> {
 
 /// Where several accounts share a remote, the shortest interval, the smallest rate and the longest timeout count.
 fn apply_settings<V: Vendor>(
-    state: &super::state::State<V>,
+    state: &State<V>,
     view: &AccountView<V>,
     settings: &super::context::EngineSettings,
 ) {

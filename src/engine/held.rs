@@ -40,9 +40,9 @@ pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) 
 }
 
 /// Whether nothing was said of its present spec yet. Who is suspended waits for nothing.
-fn is_waiting<V: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(object: &Object<V>) -> bool
+fn is_waiting<K: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(object: &Object<K>) -> bool
 where
-    V::Spec: ConnectorSpec,
+    K::Spec: ConnectorSpec,
 {
     let is_suspended = object.spec.as_ref().is_ok_and(ConnectorSpec::suspend);
     !object.is_deleted() && !is_suspended && object.status.observed_generation != Some(object.generation())

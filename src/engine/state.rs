@@ -50,6 +50,26 @@ pub struct Remote<V: Vendor> {
     pub deleted: BTreeMap<Identity, (ObjectKey, Instant)>,
 }
 
+impl<V: Vendor> Remote<V> {
+    /// One of which nothing is known yet, and that nobody uses.
+    pub fn new(realm: String, reflector: Arc<Reflector<V::Client>>, task: AbortHandle) -> Self {
+        Self {
+            realm,
+            reflector,
+            task,
+            accounts: BTreeSet::new(),
+            guard: Guard::default(),
+            has_listed: false,
+            told_stale: false,
+            content: None,
+            credential_fingerprints: BTreeMap::new(),
+            forced: BTreeMap::new(),
+            reported: None,
+            deleted: BTreeMap::new(),
+        }
+    }
+}
+
 /// What an account's status says of its listing. A list that leaves it as it was wakes no account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reported {

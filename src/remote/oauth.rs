@@ -36,7 +36,7 @@ const CODES: [&str; 6] = [
 const SHOWN_HOST: usize = 100;
 
 /// An OAuth client.
-pub(super) struct Identity {
+pub(super) struct OauthClient {
     pub(super) id: String,
     pub(super) secret: SecretString,
 }
@@ -74,7 +74,7 @@ impl Road<'_> {
     }
 
     /// Fetches a token.
-    pub(super) async fn fetch(&self, endpoint: &Url, client: &Identity) -> Result<Granted, RemoteError> {
+    pub(super) async fn fetch(&self, endpoint: &Url, client: &OauthClient) -> Result<Granted, RemoteError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &client.id)
             .append_pair("client_secret", client.secret.expose_secret())

@@ -7,7 +7,7 @@ use super::authorization::{Credential, Places, credential_of, overlaps};
 use super::call::beneath;
 use super::client::Connection;
 use super::errors::{Disposition, RemoteError};
-use super::oauth::{Granted, Identity, Road};
+use super::oauth::{Granted, OauthClient, Road};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use http::HeaderValue;
@@ -95,9 +95,9 @@ impl TokenCache {
         if let Some(known) = sources.sources.get(&name).and_then(Weak::upgrade) {
             return Ok(known);
         }
-        let identity = Identity { id: client.id.to_owned(), secret: client.secret.clone() };
+        let client = OauthClient { id: client.id.to_owned(), secret: client.secret.clone() };
         let source =
-            Arc::new(TokenSource { place, identity, places: Places::default(), state: Mutex::default() });
+            Arc::new(TokenSource { place, client, places: Places::default(), state: Mutex::default() });
         sources.sources.retain(|_, source| source.strong_count() > 0);
         sources.sources.insert(name, Arc::downgrade(&source));
         Ok(source)
@@ -128,7 +128,7 @@ impl Sources {
 /// Where a client's tokens come from, and the one that it has.
 pub struct TokenSource {
     place: Place,
-    identity: Identity,
+    client: OauthClient,
     places: Places,
     state: Mutex<State>,
 }
@@ -207,7 +207,7 @@ impl TokenSource {
     pub(super) fn is_repeated_in(&self, text: &str) -> bool {
         let state = lock(&self.state);
         let header = state.token.as_ref().and_then(|token| token.header.to_str().ok());
-        overlaps(self.identity.secret.expose_secret(), text)
+        overlaps(self.client.secret.expose_secret(), text)
             || header.is_some_and(|header| overlaps(credential_of(header), text))
     }
 
@@ -269,7 +269,7 @@ impl TokenSource {
 
     async fn obtain(&self, road: &Road<'_>) -> Result<Granted, RemoteError> {
         let endpoint = self.endpoint(road).await.map_err(|error| no_token("discovery document", error))?;
-        road.fetch(&endpoint, &self.identity).await.map_err(|error| no_token("token endpoint", error))
+        road.fetch(&endpoint, &self.client).await.map_err(|error| no_token("token endpoint", error))
     }
 
     async fn endpoint(&self, road: &Road<'_>) -> Result<Url, RemoteError> {

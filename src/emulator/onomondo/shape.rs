@@ -5,12 +5,12 @@ use serde_json::Value;
 /// A documented type.
 pub(super) struct Shape {
     pub(super) name: &'static str,
-    pub(super) options: &'static [Opt],
+    pub(super) options: &'static [OptionShape],
     pub(super) secrets: &'static [Secret],
 }
 
 /// An option that reads back.
-pub(super) struct Opt {
+pub(super) struct OptionShape {
     pub(super) name: &'static str,
     pub(super) holds: Holds,
     pub(super) required: bool,
@@ -46,9 +46,9 @@ pub(super) enum Holds {
 static TLS: Shape = Shape {
     name: "tls",
     options: &[
-        Opt { name: "host", holds: Holds::Host, required: true },
-        Opt { name: "port", holds: Holds::Port, required: true },
-        Opt { name: "server_name", holds: Holds::Text, required: true },
+        OptionShape { name: "host", holds: Holds::Host, required: true },
+        OptionShape { name: "port", holds: Holds::Port, required: true },
+        OptionShape { name: "server_name", holds: Holds::Text, required: true },
     ],
     secrets: &[
         Secret { name: "ca", required: Required::Disputed },
@@ -60,8 +60,8 @@ static TLS: Shape = Shape {
 static HTTPS: Shape = Shape {
     name: "https",
     options: &[
-        Opt { name: "host", holds: Holds::Url, required: true },
-        Opt { name: "shouldReturnBody", holds: Holds::Flag, required: false },
+        OptionShape { name: "host", holds: Holds::Url, required: true },
+        OptionShape { name: "shouldReturnBody", holds: Holds::Flag, required: false },
     ],
     secrets: &[],
 };
@@ -69,12 +69,12 @@ static HTTPS: Shape = Shape {
 static AWS_IOT_CORE: Shape = Shape {
     name: "aws_iot_core",
     options: &[
-        Opt { name: "region", holds: Holds::Text, required: true },
-        Opt { name: "role", holds: Holds::Text, required: true },
-        Opt { name: "publishTopic", holds: Holds::Text, required: true },
-        Opt { name: "subscribeTopic", holds: Holds::Text, required: true },
-        Opt { name: "defaultProtocol", holds: Holds::Transport, required: true },
-        Opt { name: "defaultPort", holds: Holds::Port, required: true },
+        OptionShape { name: "region", holds: Holds::Text, required: true },
+        OptionShape { name: "role", holds: Holds::Text, required: true },
+        OptionShape { name: "publishTopic", holds: Holds::Text, required: true },
+        OptionShape { name: "subscribeTopic", holds: Holds::Text, required: true },
+        OptionShape { name: "defaultProtocol", holds: Holds::Transport, required: true },
+        OptionShape { name: "defaultPort", holds: Holds::Port, required: true },
     ],
     secrets: &[],
 };
@@ -98,7 +98,7 @@ pub(super) fn is_secret(option: &str) -> bool {
 }
 
 impl Shape {
-    pub(super) fn option(&self, name: &str) -> Option<&'static Opt> {
+    pub(super) fn option(&self, name: &str) -> Option<&'static OptionShape> {
         self.options.iter().find(|option| option.name == name)
     }
 

@@ -75,24 +75,6 @@ fn what_a_spec_asks_for_is_worked_out_once_a_generation() {
     assert!(asks(&state, "nose") && !asks(&state, "paw"), "it was deleted and created again");
 }
 
-/// One account's lists, of which none has come.
-fn remote(reflector: &Arc<Reflector<<Toy as Vendor>::Client>>) -> Remote<Toy> {
-    Remote {
-        realm: "toys".into(),
-        reflector: reflector.clone(),
-        task: tokio::spawn(std::future::pending::<()>()).abort_handle(),
-        accounts: [ObjectKey::new("toys", "default")].into(),
-        guard: Guard::default(),
-        has_listed: false,
-        told_stale: false,
-        content: None,
-        credential_fingerprints: BTreeMap::new(),
-        forced: BTreeMap::new(),
-        reported: None,
-        deleted: BTreeMap::new(),
-    }
-}
-
 #[tokio::test]
 async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody_plans_by_it() {
     let (mut state, key) = (with_account(), FingerprintKey::new(&[7; 32]));
@@ -106,7 +88,11 @@ async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody
         state.index(&ObjectKey::new("toys", &name), &key);
     }
     let reflector = state.views[&ObjectKey::new("toys", "default")].reflector.clone();
-    state.remotes.insert("toys".into(), remote(&reflector));
+    let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+    let accounts = [ObjectKey::new("toys", "default")].into();
+    state
+        .remotes
+        .insert("toys".into(), Remote { accounts, ..Remote::new("toys".into(), reflector.clone(), task) });
 
     let ticket = reflector.snapshot().begin_list(Instant::now());
     reflector.snapshot().apply(ticket, Vec::new());
