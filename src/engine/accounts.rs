@@ -7,6 +7,7 @@ use super::endpoint::permitted;
 use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::outcome::Outcome;
+use super::pass::LOOK_AGAIN;
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::secrets::read;
@@ -19,12 +20,8 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
-
-/// How often an account is looked at that nobody wakes.
-const LOOK_AGAIN: Duration = Duration::from_mins(30);
 
 /// Reconciles one account.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
