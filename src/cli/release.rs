@@ -20,7 +20,7 @@ use crate::api::{
 };
 use crate::engine::kubernetes_error::describe;
 use crate::metrics::Metrics;
-use crate::settings::Release;
+use crate::settings::{Place, Release};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE: u32 = 500;
@@ -65,7 +65,7 @@ pub async fn run(release: &Release) -> Result<(), Box<dyn Error>> {
         writeln!(
             out,
             "No object {} carries the finalizer {FINALIZER}: there is nothing to release.",
-            release.place()
+            release.place
         )?;
         return Ok(());
     }
@@ -77,7 +77,7 @@ pub async fn run(release: &Release) -> Result<(), Box<dyn Error>> {
             out,
             "{} objects {} would be released. Nothing was changed: this was a dry run.",
             found.len(),
-            release.place()
+            release.place
         )?;
         return Ok(());
     }
@@ -105,7 +105,7 @@ pub async fn run(release: &Release) -> Result<(), Box<dyn Error>> {
         out,
         "{} of {all} objects {} released. Nothing was changed at the vendors.",
         all - failed,
-        release.place()
+        release.place
     )?;
     if failed > 0 { Err(NotAllReleased { failed, all }.into()) } else { Ok(()) }
 }
@@ -117,11 +117,12 @@ async fn held(
     release: &Release,
 ) -> Result<Vec<PartialObjectMeta<DynamicObject>>, Box<dyn Error>> {
     let mut found = Vec::new();
-    let apis: Vec<Api<DynamicObject>> = if release.namespaces.is_empty() {
-        vec![Api::all_with(client.clone(), kind)]
-    } else {
-        let one = |namespace: &String| Api::namespaced_with(client.clone(), namespace, kind);
-        release.namespaces.iter().map(one).collect()
+    let apis: Vec<Api<DynamicObject>> = match &release.place {
+        Place::Everywhere => vec![Api::all_with(client.clone(), kind)],
+        Place::Namespaces(names) => {
+            let one = |namespace: &String| Api::namespaced_with(client.clone(), namespace, kind);
+            names.iter().map(one).collect()
+        }
     };
     for api in apis {
         let mut parameters = ListParams::default().limit(PAGE);

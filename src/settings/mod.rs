@@ -7,6 +7,7 @@ mod flags;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,19 +48,28 @@ pub enum Command {
 /// Whose finalizers are taken off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// The namespaces; empty means all.
-    pub namespaces: Vec<String>,
+    /// In which namespaces.
+    pub place: Place,
     /// Whether only to say what would be done.
     pub dry_run: bool,
 }
 
-impl Release {
-    /// Where, as a message says it: `in namespace iot`.
-    pub fn place(&self) -> String {
-        match self.namespaces.as_slice() {
-            [] => "in any namespace".to_owned(),
-            [one] => format!("in namespace {one}"),
-            several => format!("in namespaces {}", several.join(", ")),
+/// Where finalizers are taken off. Everywhere is never what is left when nothing was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In every namespace.
+    Everywhere,
+    /// In these, of which there is at least one.
+    Namespaces(Vec<String>),
+}
+
+impl fmt::Display for Place {
+    /// As a message says it: `in namespace iot`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everywhere => formatter.write_str("in any namespace"),
+            Self::Namespaces(names) if names.len() == 1 => write!(formatter, "in namespace {}", names[0]),
+            Self::Namespaces(names) => write!(formatter, "in namespaces {}", names.join(", ")),
         }
     }
 }
@@ -168,7 +178,15 @@ fn refuse(message: String) -> clap::Error {
 
 fn release(flags: &flags::ReleaseFlags) -> Result<Release, String> {
     let namespaces = values::namespaces("--namespace", &flags.namespace)?;
-    Ok(Release { namespaces, dry_run: flags.dry_run })
+    let place = match (flags.all, namespaces.is_empty()) {
+        (true, _) => Place::Everywhere,
+        (false, false) => Place::Namespaces(namespaces),
+        (false, true) => {
+            let advice = "write the name of a namespace, or --all for every one of them";
+            return Err(format!("--namespace names no namespace: {advice}"));
+        }
+    };
+    Ok(Release { place, dry_run: flags.dry_run })
 }
 
 /// Turns flags that are well-formed one by one into settings that make sense together.

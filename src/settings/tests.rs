@@ -224,3 +224,22 @@ fn the_help_names_every_controller() {
 
     assert!(help.contains(&format!("[default: all: {}]", CONTROLLERS.join(", "))), "{help}");
 }
+
+#[test]
+fn a_release_that_names_no_namespace_releases_none() {
+    let release = |arguments: &[&str]| {
+        let line = [&["connector-operator", "release"], arguments].concat();
+        parse(line, Path::new(OUTSIDE))
+    };
+    // As a shell writes it where a variable is not set.
+    for empty in [&["-n", ""][..], &["-n", ","], &["--namespace="], &["-n", " "]] {
+        let refused = release(empty).expect_err("it names nothing").to_string();
+        assert!(refused.contains("--namespace names no namespace"), "{empty:?}: {refused}");
+    }
+    let place = |arguments: &[&str]| match release(arguments) {
+        Ok(Command::Release(release)) => release.place,
+        other => panic!("{arguments:?}: {other:?}"),
+    };
+    assert_eq!(place(&["--all"]), Place::Everywhere);
+    assert_eq!(place(&["-n", "iot"]), Place::Namespaces(vec!["iot".to_owned()]));
+}
