@@ -32,16 +32,15 @@ pub fn feeds<V: Vendor>(context: &Context<V>) -> SelectAll<BoxStream<'static, Fe
         let connectors = name(&<V::Connector as kube::Resource>::plural(&()));
         let accounts = name(&<V::Account as kube::Resource>::plural(&()));
         let (here, client) = (scope.clone(), &context.client);
-        let connectors =
-            feed::<Object<V::Connector>>(api(client, scope.as_deref()), Config::default(), connectors);
+        let connectors = feed::<Object<V::Connector>>(api(client, scope.as_deref()), config(), connectors);
         feeds.push(connectors.map(move |event| Fed::Connector(here.clone(), event)).boxed());
         let here = scope.clone();
-        let accounts = feed::<Object<V::Account>>(api(client, scope.as_deref()), Config::default(), accounts);
+        let accounts = feed::<Object<V::Account>>(api(client, scope.as_deref()), config(), accounts);
         feeds.push(accounts.map(move |event| Fed::Account(here.clone(), event)).boxed());
         if context.settings.secrets_watch {
             let here = scope.clone();
             // Helm's release Secrets are many and large, and nobody refers to them.
-            let config = Config::default().fields("type!=helm.sh/release.v1");
+            let config = config().fields("type!=helm.sh/release.v1");
             let secrets =
                 feed::<PartialObjectMeta<Secret>>(api(client, scope.as_deref()), config, name("secrets"));
             feeds.push(secrets.map(move |event| Fed::Secret(here.clone(), event)).boxed());
@@ -50,12 +49,18 @@ pub fn feeds<V: Vendor>(context: &Context<V>) -> SelectAll<BoxStream<'static, Fe
     if context.settings.namespaces_watch {
         let namespaces = feed::<PartialObjectMeta<Namespace>>(
             Api::all(context.client.clone()),
-            Config::default(),
+            config(),
             "namespaces".to_owned(),
         );
         feeds.push(namespaces.map(Fed::Namespace).boxed());
     }
     feeds
+}
+
+/// Each watch ends by itself after a minute and goes on where it was: a connection that died without a word is noticed by then.
+fn config() -> Config {
+    const SECONDS: u32 = 60;
+    Config::default().timeout(SECONDS)
 }
 
 /// One feed for everything, or one a watched namespace.

@@ -32,7 +32,10 @@ where
         loop {
             match feed.events.next().await {
                 Some(Ok(event)) => {
-                    feed.failures = 0;
+                    // That a list is about to be asked for says nothing of how it will go.
+                    if !matches!(event, Event::Init) {
+                        feed.failures = 0;
+                    }
                     return Some((event, feed));
                 }
                 Some(Err(error)) => feed.recover(&error).await,
@@ -87,5 +90,36 @@ fn is_expired(error: &watcher::Error) -> bool {
         | WatchStartFailed(kube::Error::Api(status))
         | WatchFailed(kube::Error::Api(status)) => status.code == 410,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::client::Body;
+    use serde_json::json;
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::time::{Instant, timeout_at};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_is_forbidden_is_asked_for_less_and_less_often() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let counted = asked.clone();
+        let service = tower::service_fn(move |_: http::Request<Body>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let refused = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403});
+            let mut answer = http::Response::new(Body::from(refused.to_string().into_bytes()));
+            *answer.status_mut() = http::StatusCode::FORBIDDEN;
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let api: Api<Namespace> = Api::all(kube::Client::new(service, "default"));
+        let mut events = feed(api, watcher::Config::default(), "namespaces".to_owned()).boxed();
+        let end = Instant::now() + Duration::from_mins(5);
+        while timeout_at(end, events.next()).await.is_ok() {}
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((5..25).contains(&asked), "{asked} lists in five minutes");
     }
 }
