@@ -57,6 +57,8 @@ pub(super) struct Election {
 struct Observed {
     record: Record,
     since: Instant,
+    /// Whether the object is there no longer. Its holder may not have noticed yet.
+    is_gone: bool,
 }
 
 impl Election {
@@ -68,26 +70,32 @@ impl Election {
     /// The record was read; the answer arrived at `now`. The same version again is no sign of life.
     pub(super) fn saw(&mut self, record: Option<Record>, now: Instant) {
         let known = self.observed.take();
-        self.observed = record.map(|record| match known {
-            Some(known) if known.record.version == record.version => known,
-            _ => Observed { record, since: now },
-        });
+        let is_anothers =
+            |known: &Observed| !known.record.holder.is_empty() && known.record.holder != self.me;
+        self.observed = match (record, known) {
+            (Some(record), Some(known)) if known.record.version == record.version => Some(known),
+            (Some(record), _) => Some(Observed { record, since: now, is_gone: false }),
+            (None, known) => known.filter(is_anothers).map(|known| Observed { is_gone: true, ..known }),
+        };
     }
 
     /// Our write, sent at `sent`, was accepted at `now` and left this record.
     pub(super) fn wrote(&mut self, record: Record, sent: Instant, now: Instant) {
         self.leads_until = Some(sent + self.renew_deadline);
-        self.observed = Some(Observed { record, since: now });
+        self.observed = Some(Observed { record, since: now, is_gone: false });
     }
 
     /// What to do now.
     pub(super) fn decide(&self, now: Instant) -> Decision {
-        let Some(Observed { record, since }) = &self.observed else { return Decision::Create };
+        let Some(Observed { record, since, is_gone }) = &self.observed else { return Decision::Create };
         if record.holder == self.me {
             return Decision::Renew;
         }
         let until = *since + record.duration.unwrap_or(self.duration).min(LONGEST_LEASE);
         if record.holder.is_empty() || now >= until {
+            if *is_gone {
+                return Decision::Create;
+            }
             return Decision::Take { transitions: record.transitions.saturating_add(1) };
         }
         Decision::Wait { until }
@@ -154,6 +162,21 @@ mod tests {
             "seeing the same again is no sign of life"
         );
         assert_eq!(election.decide(now + DURATION), Decision::Take { transitions: 5 });
+    }
+
+    #[test]
+    fn a_lease_that_somebody_deleted_leaves_its_holder_its_time() {
+        let now = Instant::now();
+        let mut election = election();
+        election.saw(Some(record("other", "1")), now);
+        election.saw(None, now + Duration::from_secs(2));
+        let waits = Decision::Wait { until: now + DURATION };
+        assert_eq!(election.decide(now + Duration::from_secs(2)), waits, "it may not know yet");
+        assert_eq!(election.decide(now + DURATION), Decision::Create);
+
+        election.wrote(record("me", "2"), now, now);
+        election.saw(None, now + MOMENT);
+        assert_eq!(election.decide(now + MOMENT), Decision::Create, "our own is made again at once");
     }
 
     #[test]

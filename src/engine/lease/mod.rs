@@ -313,7 +313,11 @@ impl Lease {
     /// Writes the lease again. A conflict is looked into at once: it may be the answer to a renewal whose first answer was lost,
     /// a label that somebody put on, or another holder.
     async fn renew(&mut self) -> Result<(), RenewError> {
-        let first_try = self.write(&Decision::Renew).await;
+        // After a create that failed nothing is known that a renewal could be written on.
+        let first_try = match self.election.decide(Instant::now()) {
+            decision @ (Decision::Renew | Decision::Create) => self.write(&decision).await,
+            Decision::Take { .. } | Decision::Wait { .. } => Err(CallError::Conflict),
+        };
         match first_try {
             Ok(()) => return Ok(()),
             Err(CallError::Conflict) => {}
