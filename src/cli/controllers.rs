@@ -21,6 +21,11 @@ pub enum TransportError {
     /// The file of `--ca-file`.
     #[error("cannot read {0}: set --ca-file to a PEM file of certificate authorities")]
     CaFile(PathBuf, #[source] std::io::Error),
+    /// That file holds none.
+    #[error(
+        "{0} holds no certificate in PEM: set --ca-file to a file with -----BEGIN CERTIFICATE----- in it"
+    )]
+    NoCertificate(PathBuf),
     /// No HTTP client.
     #[error("cannot call vendors: check --ca-file, SSL_CERT_FILE and the proxy variables")]
     Client(#[source] BoxError),
@@ -42,8 +47,12 @@ pub(super) fn all(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static
 
 /// The way to vendors, with the further certificate authorities of `--ca-file`, and to private addresses where that is allowed.
 pub(super) fn transport(settings: &Settings, private_addresses: bool) -> Result<Transport, TransportError> {
-    let read =
-        |path: &PathBuf| std::fs::read(path).map_err(|error| TransportError::CaFile(path.clone(), error));
+    let read = |path: &PathBuf| {
+        let pem = std::fs::read(path).map_err(|error| TransportError::CaFile(path.clone(), error))?;
+        let marker = b"-----BEGIN CERTIFICATE-----";
+        let has_any = pem.windows(marker.len()).any(|part| part == marker);
+        if has_any { Ok(pem) } else { Err(TransportError::NoCertificate(path.clone())) }
+    };
     let ca_pem = settings.ca_file.as_ref().map(read).transpose()?;
     remote::transport(&TransportSettings { ca_pem, private_addresses, proxies: proxy::hosts() })
         .map_err(TransportError::Client)
