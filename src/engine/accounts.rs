@@ -344,17 +344,20 @@ impl<V: Vendor> AccountPass<'_, V> {
 
     /// No call at all while it is suspended.
     async fn suspended(&mut self) -> Result<(), WriteError> {
-        {
+        let is_news = {
             let mut state = self.context.state();
             release_remotes(&mut state.remotes, self.key, None);
-            state.settled.insert(self.key.clone());
-            if let Some(view) = state.views.get_mut(self.key) {
-                view.usable = false;
-            }
-        }
+            let first_time = state.settled.insert(self.key.clone());
+            let view = state.views.get_mut(self.key);
+            view.is_some_and(|view| std::mem::replace(&mut view.usable, false))
+                || first_time
+                || !self.account.status.conditions.iter().any(|condition| condition.type_ == "Suspended")
+        };
         // Nobody reads it, so it has no age either.
         self.context.metrics.account_removed(V::NAME, &self.key.to_string());
-        self.wake_users();
+        if is_news {
+            self.wake_users();
+        }
         let verdict = Verdict::at_rest("Unknown", "Suspended", "spec.suspend is set: no call is made");
         let further = ("Suspended", "True", "Suspended", "spec.suspend is set: no call is made".to_owned());
         let status = self.status(&verdict, &[further]);

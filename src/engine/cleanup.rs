@@ -6,7 +6,7 @@ use super::act::fold;
 use super::claims::Claim;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
-use super::lists::is_shrunk;
+use super::lists::{Belief, belief};
 use super::pass::Pass;
 use super::plan::{is_proven, located};
 use super::queue::{Cause, Next};
@@ -176,7 +176,7 @@ fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, V
         return Err(blocked(format!("account {key} is not ready; its status says why")));
     }
     let view = view.clone();
-    if is_shrunk(&mut state, &view.remote, &view.reflector.snapshot()) {
+    if belief(&mut state, &view, &view.reflector.snapshot()) != Belief::Believed {
         return Err(blocked(format!(
             "account {key} does not believe the vendor's newest list (SnapshotShrank)"
         )));

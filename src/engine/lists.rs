@@ -8,11 +8,12 @@ use super::object::ObjectKey;
 use super::queue::Cause;
 use super::run::{Controller, Key};
 use super::shrink::RecordedObject;
-use super::state::{Reported, State};
+use super::state::{AccountView, Reported, State};
 use super::vendor::{Vendor, Withheld};
 use crate::api::ACCEPT_SNAPSHOT_ANNOTATION;
 use crate::remote::{Difference, ExclusiveId, Identity, ReflectorEvent, Snapshot};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a deleted object is remembered.
@@ -50,7 +51,9 @@ impl<V: Vendor> Controller<V> {
         let (first, touched) = {
             let mut state = self.context.state();
             let Some(remote) = state.remotes.get_mut(name) else { return };
-            let first = !std::mem::replace(&mut remote.has_listed, true);
+            // What is heard of late may be an earlier reflector's.
+            let has_listed = remote.reflector.snapshot().lists() > 0;
+            let first = has_listed && !std::mem::replace(&mut remote.has_listed, true);
             let realm = remote.realm.clone();
             // The first list wakes everybody anyway.
             (first, if first { BTreeSet::new() } else { concerned(&state, &realm, difference) })
@@ -152,21 +155,35 @@ impl<V: Vendor> Controller<V> {
     }
 }
 
-/// Whether the account does not believe this snapshot. A pass may meet a list of which the run loop has not heard yet: then it is judged now.
-pub fn is_shrunk<V: Vendor>(state: &mut State<V>, name: &str, snapshot: &Snapshot<V::Item>) -> bool {
+/// What is to be made of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belief {
+    /// It is believed.
+    Believed,
+    /// Too much is missing in it: nothing may be written for it.
+    Shrunk,
+    /// The account reads another one by now, and another pass follows on that.
+    Replaced,
+}
+
+/// Judges what a view shows: a pass may meet a list of which the run loop has not heard yet.
+pub fn belief<V: Vendor>(
+    state: &mut State<V>,
+    view: &AccountView<V>,
+    snapshot: &Snapshot<V::Item>,
+) -> Belief {
     let guard = |state: &State<V>| {
-        state
-            .remotes
-            .get(name)
-            .map(|remote| (remote.guard.has_judged(snapshot.lists()), remote.guard.shrunk().is_some()))
+        let remote = state.remotes.get(&view.remote)?;
+        let is_same = Arc::ptr_eq(&remote.reflector, &view.reflector);
+        is_same.then(|| (remote.guard.has_judged(snapshot.lists()), remote.guard.shrunk().is_some()))
     };
+    if guard(state).is_some_and(|(has_judged, _)| !has_judged) {
+        judge(state, &view.remote, snapshot);
+    }
     match guard(state) {
-        Some((true, is_shrunk)) => is_shrunk,
-        Some((false, _)) => {
-            judge(state, name, snapshot);
-            guard(state).is_some_and(|(_, is_shrunk)| is_shrunk)
-        }
-        None => false,
+        Some((_, false)) => Belief::Believed,
+        Some((_, true)) => Belief::Shrunk,
+        None => Belief::Replaced,
     }
 }
 
@@ -217,7 +234,7 @@ fn recorded_objects<V: Vendor>(
     let objects =
         users.iter().filter_map(|key| state.connectors.get(key)).filter(|object| !object.is_deleted());
     // An identity of another scope says nothing about this list.
-    let in_scope = |object: &&std::sync::Arc<super::object::Object<V::Connector>>| {
+    let in_scope = |object: &&Arc<super::object::Object<V::Connector>>| {
         let view = state.account_of(&object.key()).and_then(|account| state.views.get(account));
         view.is_some_and(|view| object.status.scope.as_ref() == Some(&view.scope))
     };

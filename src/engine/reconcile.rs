@@ -9,7 +9,7 @@ use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
 use super::identity::{object_renaming, open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
-use super::lists::is_shrunk;
+use super::lists::{Belief, belief};
 use super::object::ObjectKey;
 use super::outcome::Outcome;
 use super::pass::{LOOK_AGAIN, Pass, Work};
@@ -35,14 +35,13 @@ const MISMATCH_PATIENCE: Duration = Duration::from_mins(2);
 struct Decision {
     plan: Plan,
     contest: Contest,
-    /// Whether that snapshot is not believed, so that nothing may be written for it.
-    is_shrunk: bool,
+    belief: Belief,
 }
 
 /// Reconciles one connector.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
     let Some(object) = context.state().connectors.get(key).cloned() else { return Outcome::wait() };
-    let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
+    let mut pass = Pass { context, key, object, is_notice: false, outcome: Outcome::wait() };
     let result = pass.run().await;
     let seen = pass.object.metadata.resource_version.clone();
     if let Err(WriteError::Failed(why)) = &result {
@@ -158,8 +157,11 @@ impl<V: Vendor> Pass<'_, V> {
             return self.mismatch(reason, message).await;
         }
         self.memory(|memory| memory.mismatch_since = None);
-        let Decision { plan, contest, is_shrunk } = self.plan(work);
-        if is_shrunk && would_write(&plan) {
+        let Decision { plan, contest, belief } = self.plan(work);
+        if belief == Belief::Replaced {
+            return Ok(());
+        }
+        if belief == Belief::Shrunk && would_write(&plan) {
             let message = "its account does not believe the vendor's newest list (SnapshotShrank); see the account's status";
             let verdict =
                 Verdict::dependency("Unknown", "AccountNotReady", format!("{}: {message}", self.key.name));
@@ -240,7 +242,7 @@ impl<V: Vendor> Pass<'_, V> {
         };
         let claim = open_claim(&*self.object, &self.context.key).filter(|claim| claim.scope == view.scope);
         let snapshot = view.reflector.snapshot();
-        let is_shrunk = is_shrunk(state, &view.remote, &snapshot);
+        let belief = belief(state, view, &snapshot);
         let mut facts = Facts::<V> {
             me: self.key,
             spec: work.spec,
@@ -264,7 +266,7 @@ impl<V: Vendor> Pass<'_, V> {
             memory.convergence.saw(&changes, list, Instant::now());
         }
         let plan = plan(&facts, &memory.convergence);
-        Decision { plan, contest: facts.contest, is_shrunk }
+        Decision { plan, contest: facts.contest, belief }
     }
 
     async fn act(&mut self, work: &Work<'_, V>, plan: Plan, contest: &Contest) -> Result<(), WriteError> {

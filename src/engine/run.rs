@@ -194,11 +194,16 @@ impl<V: Vendor> Controller<V> {
         self.forget_if_gone(&key);
     }
 
-    /// An account that is being deleted waits for its connectors, and any of them may just have come to need it no longer.
+    /// An account that is being deleted waits for its connectors, and this may have been the last one that needed it. As long as any does, a pass over it
+    /// would find nothing new, and might wake this connector again.
     fn wake_if_let_go(&mut self, key: &Key) {
         let Some(account) = self.lane(key) else { return };
-        let waits = self.context.state().accounts.get(&account).is_some_and(|account| account.is_deleted());
-        if waits {
+        let is_let_go = {
+            let state = self.context.state();
+            let waits = state.accounts.get(&account).is_some_and(|account| account.is_deleted());
+            waits && state.held_by(&account, &self.context.key).is_empty()
+        };
+        if is_let_go {
             self.wake(&Key::Account(account), Cause::Dependency);
         }
     }

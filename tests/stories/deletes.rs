@@ -77,6 +77,26 @@ async fn an_account_that_is_deleted_first_goes_when_its_last_connector_needs_it_
 }
 
 #[tokio::test]
+async fn an_account_that_is_suspended_and_deleted_goes_on_where_it_stopped() {
+    let story = in_sync("deletes-suspended", HTTPS).await;
+    story.edit(ACCOUNT, "spec: {suspend: true}").await;
+    story.becomes(ACCOUNT, "Ready", "Unknown/Suspended").await;
+    story.delete(ACCOUNT).await;
+    story
+        .eventually(ACCOUNT, "being deleted", |seen| seen["metadata"]["deletionTimestamp"].is_string())
+        .await;
+
+    story.edit(ACCOUNT, "spec: {suspend: false}").await;
+    story.becomes(ACCOUNT, "Ready", "False/DeletionBlocked").await;
+    story.ready(PLANT_A).await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    story.gone(ACCOUNT).await;
+    assert_eq!(story.vendor_writes().await, [POST, DELETE]);
+    story.end().await;
+}
+
+#[tokio::test]
 async fn an_account_that_is_deleted_first_stays_until_its_connectors_are_gone() {
     let story = in_sync("deletes-account-first", HTTPS).await;
     story.delete(ACCOUNT).await;

@@ -1,7 +1,7 @@
 //! The indexes over the cached objects.
 
 use super::*;
-use crate::engine::lists::is_shrunk;
+use crate::engine::lists::{Belief, belief};
 use crate::engine::toy::{Toy, ToyAccountSpec, exclusives_asked_for};
 use crate::engine::vendor::Vendor;
 use crate::remote::{Connection, ExclusiveId, TokenCache, Transport, TransportBody};
@@ -87,7 +87,8 @@ async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody
         state.connectors.take(&None, Event::Apply(bear));
         state.index(&ObjectKey::new("toys", &name), &key);
     }
-    let reflector = state.views[&ObjectKey::new("toys", "default")].reflector.clone();
+    let view = state.views[&ObjectKey::new("toys", "default")].clone();
+    let reflector = view.reflector.clone();
     let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
     let accounts = [ObjectKey::new("toys", "default")].into();
     state
@@ -96,5 +97,8 @@ async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody
 
     let ticket = reflector.snapshot().begin_list(Instant::now());
     reflector.snapshot().apply(ticket, Vec::new());
-    assert!(is_shrunk(&mut state, "toys", &reflector.snapshot()), "all of three are missing");
+    let judged = belief(&mut state, &view, &reflector.snapshot());
+    assert_eq!(judged, Belief::Shrunk, "all of three are missing");
+    state.remotes.clear();
+    assert_eq!(belief(&mut state, &view, &reflector.snapshot()), Belief::Replaced);
 }
