@@ -89,6 +89,14 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         if !pass.finalize(work.spec, true).await? {
             return Ok(());
         }
+        if bond == Bond::Claimed && (contends || rename_to.is_some()) {
+            // Once it is changed, the claim on it leads to it no longer: its identity is recorded first.
+            let Some(entry) = pass.entry(work, &identity) else { return Ok(()) };
+            let message = format!("{}: {identity} was created and is to be changed", pass.key.name);
+            pass.say_existing(work, &entry, false, Verdict::progressing(message)).await?;
+            pass.outcome.next = Next::After(Duration::ZERO);
+            return Ok(());
+        }
         let is_first_try = match rename_to.as_ref().filter(|_| bond == Bond::Recorded) {
             Some(new) => pass.announce_rename(new).await?,
             None => false,

@@ -28,7 +28,7 @@ pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) 
         "{}: account {account} is held by its rate limit, until the time that its status gives; nothing is sent before",
         key.name
     );
-    let mut pass = Pass { context, key, object, outcome: Outcome::wait() };
+    let mut pass = Pass { context, key, object, is_notice: true, outcome: Outcome::wait() };
     match pass.say(Verdict::dependency("Unknown", "RateLimited", message)).await {
         Ok(()) | Err(WriteError::Gone | WriteError::Conflict) => {}
         // The pass that comes after the hold says what there is to say then.

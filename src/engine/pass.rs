@@ -47,6 +47,8 @@ pub struct Pass<'a, V: Vendor> {
     pub key: &'a ObjectKey,
     /// The connector, as of our last own write.
     pub object: Arc<Object<V::Connector>>,
+    /// Whether only a word is said while the account is held: that answers no forced pass.
+    pub is_notice: bool,
     /// What the run loop is told in the end.
     pub outcome: Outcome,
 }
@@ -175,7 +177,9 @@ impl<V: Vendor> Pass<'_, V> {
             status.conditions.extend(others);
         }
         status.observed_generation = Some(generation);
-        status.last_handled_reconcile_at = self.object.requested_at().map(shortened);
+        if !self.is_notice {
+            status.last_handled_reconcile_at = self.object.requested_at().map(shortened);
+        }
         if verdict.progress == Progress::Stalled {
             self.outcome.next = Next::After(LOOK_AGAIN.mul_f64(0.9 + 0.1 * fastrand::f64()));
         }

@@ -205,6 +205,10 @@ impl<V: Vendor> Facts<'_, V> {
         let (mine, found) = match self.locate() {
             Located::Here(identity, Bond::Adopted) => (None, Some(identity)),
             Located::Here(identity, _) => (Some(identity), None),
+            // Once its claim has proven to lead nowhere, it takes what it finds.
+            Located::Lost(_) if self.recorded.is_none() => {
+                (None, V::find(self.spec, &self.me.name, self.snapshot))
+            }
             Located::Lost(_) | Located::Gone | Located::Nowhere => (None, None),
         };
         let holds_mine =
@@ -275,7 +279,8 @@ impl<V: Vendor> Facts<'_, V> {
         if bond == Bond::Adopted && refused {
             return Plan::Blocked(Blocked::NotAdoptable { identity, changes, policy: self.adoption });
         }
-        if changes.is_empty() && self.contest.withheld.is_empty() {
+        let is_earliers = bond == Bond::Adopted && self.contest.taken_count > 0;
+        if changes.is_empty() && self.contest.withheld.is_empty() && !is_earliers {
             return Plan::InSync { identity, bond };
         }
         if self.contest.taken_count > 0 {
