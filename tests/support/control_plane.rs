@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::certificates::{Authority, Pair, write_private};
 use super::components::{self, Reach, Site};
 use super::http::send_json;
-use super::objects::VERSION;
+use super::objects::{KINDS, Objects, VERSION};
 use super::process::{Process, Run, Signal, free_port};
 use super::{kubeconfig, record, tools, wait};
 
@@ -144,7 +144,13 @@ impl ControlPlane {
         client.request_text(request).await.map_err(|error| format!("/readyz: {error}"))?;
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
         let account = accounts.get_opt("default").await.map_err(|error| error.to_string())?;
-        account.map(|_| ()).ok_or_else(|| "the default ServiceAccount is not there".to_owned())
+        account.ok_or_else(|| "the default ServiceAccount is not there".to_owned())?;
+        // It calls itself ready before the storage of custom objects is.
+        let objects = Objects::new(client.clone());
+        for kind in KINDS {
+            objects.try_list(kind, "default").await?;
+        }
+        Ok(())
     }
 
     async fn install_crds(&self) {

@@ -159,10 +159,15 @@ impl Objects {
 
     /// All objects of a kind in a namespace; none where the kind is not installed.
     pub async fn list(&self, kind: &str, namespace: &str) -> Vec<Value> {
+        self.try_list(kind, namespace).await.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same, or why they cannot be listed now.
+    pub async fn try_list(&self, kind: &str, namespace: &str) -> Result<Vec<Value>, String> {
         match self.api(kind, namespace).list(&ListParams::default()).await {
-            Ok(list) => list.into_iter().map(as_value).collect(),
-            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-            Err(error) => panic!("cannot list {kind} in {namespace}: {}", message(&error)),
+            Ok(list) => Ok(list.into_iter().map(as_value).collect()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+            Err(error) => Err(format!("cannot list {kind} in {namespace}: {}", message(&error))),
         }
     }
 
