@@ -2,6 +2,7 @@
 //! means. What another namespace may not learn of a remote object stays out of all of them.
 
 use super::exclusives::Contest;
+use super::identity::{object_renaming, recorded};
 use super::kubernetes::WriteError;
 use super::memory::Awaited;
 use super::pass::{LOOK_AGAIN, Pass, Work};
@@ -33,9 +34,12 @@ impl<V: Vendor> Pass<'_, V> {
             return Ok(());
         }
         let name = V::label(work.spec, &self.key.name);
-        let is_recorded = self.object.status.scope.is_some();
+        let recorded = recorded::<V>(&self.object);
+        // What took the place of an object that is gone is not its own for that: it is spoken of, and not recorded.
+        let is_own = recorded.is_some()
+            && (identity.is_none() || identity == recorded || identity == object_renaming::<V>(&self.object));
         let may_see = !work.account.is_foreign
-            || is_recorded
+            || is_own
             || work.account.adoption == AdoptionPolicy::Always
             || (work.account.adoption == AdoptionPolicy::IfIdentical && changes.is_empty());
         let observes = work.spec.management_policy() == ManagementPolicy::Observe;
@@ -83,15 +87,15 @@ impl<V: Vendor> Pass<'_, V> {
         self.announce_conditions(&further);
         self.write(verdict, &further, |status| {
             match &entry {
-                Some(entry) => {
+                Some(entry) if is_own || recorded.is_none() => {
                     status.remote = Some(V::remote(&entry.item, status.remote.as_ref()));
                     status.secrets = secrets_status(work.secrets, &V::secrets(&entry.item), false);
                 }
-                None if !is_recorded => {
+                None if recorded.is_none() => {
                     status.remote = None;
                     status.secrets.clear();
                 }
-                None => {}
+                Some(_) | None => {}
             }
             status.planned_changes = plan;
         })

@@ -62,6 +62,31 @@ async fn an_account_that_moved_to_another_namespace_touches_nothing_that_was_mad
 }
 
 #[tokio::test]
+async fn what_takes_the_place_of_its_own_while_it_observes_does_not_become_its_own() {
+    let (story, id) = in_sync("omf-replaced", &[ONE], "").await;
+    story.edit(LINE_7, "spec: {managementPolicy: Observe, adoptionPolicy: Never}").await;
+    story.becomes(LINE_7, "Ready", "True/Observed").await;
+    story.vendor.data_hub().remove_connection(&id).await;
+    story.vendor.data_hub().put_connections(&[there("Theirs", &[ONE])]).await;
+    story.look_again().await;
+    let is_told = |seen: &Value| condition_message(seen, "Ready").contains("Theirs");
+    let seen = story.eventually(LINE_7, "told what is there now", is_told).await;
+    assert_eq!(id_of(&seen), id, "what it had stays recorded");
+
+    story.edit(LINE_7, "spec: {managementPolicy: Manage}").await;
+    let is_refused = |seen: &Value| condition(seen, "Stalled") == "True/Conflict";
+    for _ in 0..2 {
+        story.look_again().await;
+    }
+    story.eventually(LINE_7, "in conflict", is_refused).await;
+    story.delete(LINE_7).await;
+    story.gone(LINE_7).await;
+    assert_eq!(story.vendor.data_hub().states().await, ["Theirs Active"]);
+    assert_eq!(story.vendor_writes().await, [POST]);
+    story.end().await;
+}
+
+#[tokio::test]
 async fn observe_and_plan_show_and_write_nothing_to_the_vendor() {
     let story = with_account("omf-observe").await;
     let ids = story.vendor.data_hub().put_connections(&[there("Theirs", &[ONE])]).await;
