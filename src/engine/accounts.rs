@@ -308,14 +308,16 @@ impl<V: Vendor> AccountPass<'_, V> {
         Ok(credential)
     }
 
+    /// Lets connectors use it for nothing but their deletes. Returns whether that is news to them.
+    fn withdraw(&self, state: &mut State<V>) -> bool {
+        let first_time = state.settled.insert(self.key.clone());
+        let view = state.views.get_mut(self.key);
+        view.is_some_and(|view| std::mem::replace(&mut view.usable, false)) || first_time
+    }
+
     /// The account cannot be used: says so, and lets its connectors hear of it.
     async fn unusable(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        let news = {
-            let mut state = self.context.state();
-            let first_time = state.settled.insert(self.key.clone());
-            let view = state.views.get_mut(self.key);
-            view.is_some_and(|view| std::mem::replace(&mut view.usable, false)) || first_time
-        };
+        let news = self.withdraw(&mut self.context.state());
         let status = self.status(&verdict, &[]);
         self.write(&verdict, status).await?;
         if news {
@@ -347,10 +349,7 @@ impl<V: Vendor> AccountPass<'_, V> {
         let is_news = {
             let mut state = self.context.state();
             release_remotes(&mut state.remotes, self.key, None);
-            let first_time = state.settled.insert(self.key.clone());
-            let view = state.views.get_mut(self.key);
-            view.is_some_and(|view| std::mem::replace(&mut view.usable, false))
-                || first_time
+            self.withdraw(&mut state)
                 || !self.account.status.conditions.iter().any(|condition| condition.type_ == "Suspended")
         };
         // Nobody reads it, so it has no age either.

@@ -16,8 +16,7 @@ pub(super) fn window(headers: &HeaderMap) -> Option<(u32, Duration)> {
 /// the vendor's clock may not be ours: to obey it would be to ask again at once, and again.
 pub(super) fn asked_to_wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let window = || reset_in(headers).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
-    let is_ahead = |wait: &Duration| !wait.is_zero();
-    retry_after(headers).filter(is_ahead).or_else(|| window().filter(is_ahead))
+    retry_after(headers).into_iter().chain(window()).find(|wait| !wait.is_zero())
 }
 
 /// `Retry-After` in seconds or as an HTTP date; what is neither asks for a minute.

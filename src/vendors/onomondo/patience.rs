@@ -35,8 +35,8 @@ fn cluster(accounts: &[&str]) -> Cluster {
     cluster
 }
 
-fn ready(cluster: &Cluster, kind: &str, name: &str) -> String {
-    let object = cluster.get(&format!("{GROUP}/{kind}/{name}"));
+fn ready(cluster: &Cluster, name: &str) -> String {
+    let object = cluster.get(&format!("{GROUP}/onomondoconnectors/{name}"));
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
     ready.map_or_else(
@@ -101,7 +101,7 @@ fn a_create_that_waited_for_its_turn_and_whose_answer_was_lost_is_not_sent_twice
         let operator = begin::<Onomondo>(&cluster, transport);
         sleep(6 * MINUTE).await;
         assert_eq!(seen.lock().expect("the vendor").made.len(), 1, "creates");
-        assert_eq!(ready(&cluster, "onomondoconnectors", "plant-a"), "True/Succeeded");
+        assert_eq!(ready(&cluster, "plant-a"), "True/Succeeded");
         end(operator).await;
     });
 }
@@ -132,7 +132,7 @@ fn the_connectors_of_every_account_that_shares_a_list_hear_that_it_is_too_old_an
         let operator = begin::<Onomondo>(&cluster, transport);
         let say = |expected: &str| {
             for name in names {
-                assert_eq!(ready(&cluster, "onomondoconnectors", name), expected, "{name}");
+                assert_eq!(ready(&cluster, name), expected, "{name}");
             }
         };
         sleep(2 * MINUTE).await;
