@@ -92,7 +92,7 @@ impl<V: Vendor> AccountPass<'_, V> {
             // What the vendor lists after its end is no object any more.
             let there = snapshot.iter().filter(|(_, entry)| V::phase(&entry.item) != Phase::Gone);
             there.fold((0, 0), |(objects, unmanaged), (identity, _)| {
-                let is_held = state.stakes.is_held(&view.realm, identity);
+                let is_held = state.stakes.holder(&view.realm, identity).is_some();
                 (objects + 1, unmanaged + usize::from(!is_held))
             })
         };

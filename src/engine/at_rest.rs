@@ -8,7 +8,9 @@ use super::memory::Awaited;
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Blocked, Bond, Waiting};
 use super::queue::Next;
-use super::report::{blocked, describe, planned, secrets_status, standoff, taken, waits_for_release};
+use super::report::{
+    blocked, describe, planned, rename_doubted, secrets_status, standoff, taken, waits_for_release,
+};
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
@@ -114,7 +116,12 @@ impl<V: Vendor> Pass<'_, V> {
                 self.outcome.after_list(&work.account.view);
                 Ok(())
             }
-            Waiting::ForAbsence(_, from) => {
+            Waiting::ForRename(to, from) => {
+                reflector.request(Refresh::NotBefore(from));
+                self.outcome.after_list(&work.account.view);
+                self.say(Verdict::progressing(rename_doubted(&self.key.name, &to))).await
+            }
+            Waiting::ForAbsence(from) => {
                 reflector.request(Refresh::NotBefore(from));
                 self.outcome.after_list(&work.account.view);
                 let message = format!(

@@ -39,6 +39,11 @@ impl Claim {
         ours.then_some(claim)
     }
 
+    /// The remote name as that of an object. Where the vendor names its objects itself, it is nobody's but the claim's.
+    pub fn identity(&self) -> Identity {
+        self.name.as_str().into()
+    }
+
     /// The annotation's value.
     pub fn annotation(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -52,16 +57,27 @@ pub struct Stake {
     pub connector: ObjectKey,
     /// Its creationTimestamp and uid: the order among those who hold nothing.
     pub age: (String, String),
-    /// Whether it holds the identity (recorded, or by an open claim) and not only wants it.
-    pub holds: bool,
+    /// How it holds the identity.
+    pub hold: Hold,
     /// Whether its spec still asks for this identity.
     pub wants: bool,
 }
 
+/// How a connector holds an identity; the better comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// Its status records it.
+    Recorded,
+    /// It may have created it under its open claim, or renamed its object to it.
+    Claimed,
+    /// It only wants it.
+    Nothing,
+}
+
 impl Stake {
     /// The smallest stake wins.
-    fn order(&self) -> (bool, bool, &(String, String)) {
-        (!self.holds, !self.wants, &self.age)
+    fn order(&self) -> (Hold, bool, &(String, String)) {
+        (self.hold, !self.wants, &self.age)
     }
 }
 
@@ -119,9 +135,18 @@ impl Stakes {
         self.by_identity.get(&(realm.to_owned(), identity.clone())).into_iter().flat_map(BTreeMap::keys)
     }
 
-    /// Whether some connector holds it.
-    pub fn is_held(&self, realm: &str, identity: &Identity) -> bool {
-        self.winner(realm, identity).is_some_and(|stake| stake.holds)
+    /// Who holds an identity, if anybody does.
+    pub fn holder(&self, realm: &str, identity: &Identity) -> Option<&Stake> {
+        self.winner(realm, identity).filter(|stake| stake.hold != Hold::Nothing)
+    }
+
+    /// What a connector holds.
+    pub fn held_by(&self, connector: &ObjectKey) -> BTreeSet<(String, Identity)> {
+        let holds = |place: &&(String, Identity)| {
+            let stake = self.by_identity.get(*place).and_then(|at_place| at_place.get(connector));
+            stake.is_some_and(|stake| stake.hold != Hold::Nothing)
+        };
+        self.by_connector.get(connector).into_iter().flatten().filter(holds).cloned().collect()
     }
 
     fn winner_at(&self, place: &(String, Identity)) -> Option<&Stake> {
@@ -134,8 +159,8 @@ mod tests {
     use super::*;
     use crate::engine::fingerprint::KEY_LENGTH;
 
-    fn stake(name: &str, created: &str, holds: bool, wants: bool) -> Stake {
-        Stake { connector: ObjectKey::new("ns", name), age: (created.into(), name.into()), holds, wants }
+    fn stake(name: &str, created: &str, hold: Hold, wants: bool) -> Stake {
+        Stake { connector: ObjectKey::new("ns", name), age: (created.into(), name.into()), hold, wants }
     }
 
     fn set(stakes: &mut Stakes, identity: &str, stake: Stake) -> BTreeSet<ObjectKey> {
@@ -165,10 +190,10 @@ mod tests {
     #[test]
     fn whoever_holds_it_wins_else_the_oldest() {
         let mut stakes = Stakes::default();
-        set(&mut stakes, "plant-a", stake("young", "2026-02", false, true));
-        set(&mut stakes, "plant-a", stake("old", "2026-01", false, true));
+        set(&mut stakes, "plant-a", stake("young", "2026-02", Hold::Nothing, true));
+        set(&mut stakes, "plant-a", stake("old", "2026-01", Hold::Nothing, true));
         assert_eq!(winner(&stakes, "plant-a"), Some("old".into()));
-        let woken = set(&mut stakes, "plant-a", stake("young", "2026-02", true, true));
+        let woken = set(&mut stakes, "plant-a", stake("young", "2026-02", Hold::Claimed, true));
         assert_eq!(winner(&stakes, "plant-a"), Some("young".into()));
         assert_eq!(woken, [ObjectKey::new("ns", "old")].into(), "the loser hears of it");
     }
@@ -176,8 +201,8 @@ mod tests {
     #[test]
     fn when_the_winner_goes_the_others_hear_of_it() {
         let mut stakes = Stakes::default();
-        set(&mut stakes, "plant-a", stake("old", "2026-01", true, true));
-        set(&mut stakes, "plant-a", stake("young", "2026-02", false, true));
+        set(&mut stakes, "plant-a", stake("old", "2026-01", Hold::Recorded, true));
+        set(&mut stakes, "plant-a", stake("young", "2026-02", Hold::Nothing, true));
         let woken = stakes.set(&ObjectKey::new("ns", "old"), &[]);
         assert_eq!(woken, [ObjectKey::new("ns", "young")].into());
         assert_eq!(winner(&stakes, "plant-a"), Some("young".into()));

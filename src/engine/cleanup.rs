@@ -4,12 +4,13 @@
 
 use super::act::fold;
 use super::claims::Claim;
-use super::identity::{object_renaming, open_claim, recorded};
+use super::identity::open_claim;
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::lists::{Belief, belief};
+use super::own::{Own, Rename};
 use super::pass::Pass;
-use super::plan::{is_proven, located};
 use super::queue::{Cause, Next};
+use super::report::rename_doubted;
 use super::run::Key;
 use super::state::AccountView;
 use super::status::{Progress, Verdict};
@@ -29,14 +30,16 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if let Some(why) = leave_it(pass) {
         return release(pass, "Orphaned", format!("the object at the vendor was left as it is: {why}")).await;
     }
-    let own = Own::of(pass);
+    let claim_is_clean = pass.memory(|memory| memory.claim_is_clean);
+    let claim = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
+    let mut own = Own::of::<V>(&pass.object, claim.as_ref());
     if own.is_nothing() {
         return release(pass, "Deleted", "nothing had been created at the vendor".into()).await;
     }
     if is_account_awaited(pass) {
         return Ok(());
     }
-    let view = match account(pass, &own) {
+    let view = match account(pass, claim.as_ref()) {
         Ok(view) => view,
         Err(verdict) => {
             pass.say(verdict).await?;
@@ -54,9 +57,33 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
         // Nothing is known of the vendor yet; the first list wakes it.
         return Ok(());
     }
-    let Some(entry) = own.find::<V>(&view) else { return confirm_absence(pass, &view, &own).await };
+    delete_own(pass, &view, &mut own).await
+}
+
+/// Deletes what it has, if that is certain and nobody else's.
+async fn delete_own<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    view: &AccountView<V>,
+    own: &mut Own,
+) -> Result<(), WriteError> {
+    if yields_claim(pass, view, own) {
+        return release(pass, "Orphaned", "what it had claimed is another connector's".into()).await;
+    }
+    match rename(pass, view, own) {
+        Some(Rename::Failed) => {
+            pass.drop_rename().await?;
+            own.renaming_to = None;
+        }
+        Some(Rename::Doubted(to)) => return await_rename(pass, view, &to).await,
+        None => {}
+    }
+    let found = {
+        let snapshot = view.reflector.snapshot();
+        own.find::<V>(&snapshot).and_then(|identity| snapshot.get(identity.as_str()).cloned())
+    };
+    let Some(entry) = found else { return confirm_absence(pass, view, own).await };
     let identity = entry.item.identity();
-    if is_anothers(pass, &view, &identity) {
+    if is_anothers(pass, view, &identity) {
         return release(pass, "Orphaned", format!("{identity} is managed by another connector")).await;
     }
     if entry.copies > 1 {
@@ -68,60 +95,17 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     }
     match V::phase(&entry.item) {
         Phase::Gone => release(pass, "Deleted", format!("{identity} is gone at the vendor")).await,
-        Phase::Leaving => await_vendor(pass, &view, &entry).await,
-        Phase::Settled | Phase::Arriving => delete(pass, &view, &entry).await,
+        Phase::Leaving => await_vendor(pass, view, &entry).await,
+        Phase::Settled | Phase::Arriving => delete(pass, view, &entry).await,
     }
 }
 
-/// What may be this connector's own at the vendor: the recorded object and where a rename leads, or else what stands under its claim.
-struct Own {
-    recorded: Option<Identity>,
-    renaming_to: Option<Identity>,
-    claimed: Option<Claim>,
-    /// Where what is recorded is valid.
-    scope: Option<String>,
-}
-
-impl Own {
-    fn of<V: Vendor>(pass: &Pass<'_, V>) -> Self {
-        let claim_is_clean = pass.memory(|memory| memory.claim_is_clean);
-        let claim = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
-        Self {
-            recorded: recorded::<V>(&pass.object),
-            renaming_to: object_renaming::<V>(&pass.object),
-            claimed: claim,
-            scope: pass.object.status.scope.clone(),
-        }
-    }
-
-    fn is_nothing(&self) -> bool {
-        self.recorded.is_none() && self.renaming_to.is_none() && self.claimed.is_none()
-    }
-
-    /// Where it is, or may be, if that is not at `scope`.
-    fn elsewhere(&self, scope: &str) -> Option<String> {
-        let recorded = self.scope.as_deref().map(|made_at| ("it was made at", made_at));
-        let claimed = self.claimed.as_ref().map(|claim| ("it may have been made at", claim.scope.as_str()));
-        let (how, there) = recorded.into_iter().chain(claimed).find(|(_, there)| *there != scope)?;
-        Some(format!("{how} {there}"))
-    }
-
-    fn claimed_name(&self) -> Option<&str> {
-        self.claimed.as_ref().map(|claim| claim.name.as_str())
-    }
-
-    fn find<V: Vendor>(&self, view: &AccountView<V>) -> Option<Entry<V::Item>> {
-        let (recorded, renaming) = (self.recorded.as_ref(), self.renaming_to.as_ref());
-        let snapshot = view.reflector.snapshot();
-        let identity = located::<V>(recorded, renaming, self.claimed_name(), &snapshot)?;
-        snapshot.get(identity.as_str()).cloned()
-    }
-
-    /// The names under which it must be absent.
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let identities = self.recorded.iter().chain(&self.renaming_to).map(Identity::as_str);
-        identities.chain(self.claimed_name())
-    }
+/// Where what it has was made, or may have been made, if that is not at `scope`.
+fn elsewhere<V: Vendor>(pass: &Pass<'_, V>, claim: Option<&Claim>, scope: &str) -> Option<String> {
+    let recorded = pass.object.status.scope.as_deref().map(|made_at| ("it was made at", made_at));
+    let claimed = claim.map(|claim| ("it may have been made at", claim.scope.as_str()));
+    let (how, there) = recorded.into_iter().chain(claimed).find(|(_, there)| *there != scope)?;
+    Some(format!("{how} {there}"))
 }
 
 /// Why the object at the vendor stays, if it does.
@@ -149,7 +133,7 @@ fn is_account_awaited<V: Vendor>(pass: &Pass<'_, V>) -> bool {
 }
 
 /// The account, as far as a delete needs it: one that is gone or unreadable still has its last credential in memory.
-fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, Verdict> {
+fn account<V: Vendor>(pass: &Pass<'_, V>, claim: Option<&Claim>) -> Result<AccountView<V>, Verdict> {
     let mut state = pass.context.state();
     let key = state.account_of(pass.key).cloned();
     let blocked = |what: String| blocked(pass, &what);
@@ -166,7 +150,7 @@ fn account<V: Vendor>(pass: &Pass<'_, V>, own: &Own) -> Result<AccountView<V>, V
             Some(_) => format!("account {key} is not ready; its status says why"),
         }));
     };
-    if let Some(elsewhere) = own.elsewhere(&view.scope) {
+    if let Some(elsewhere) = elsewhere(pass, claim, &view.scope) {
         return Err(blocked(format!(
             "{elsewhere}, but account {key} now goes to {}; put the account back",
             view.scope
@@ -198,8 +182,29 @@ fn blocked<V: Vendor>(pass: &Pass<'_, V>, what: &str) -> Verdict {
 /// Whether another connector holds the identity and comes first: then it is not ours to delete.
 fn is_anothers<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, identity: &Identity) -> bool {
     let state = pass.context.state();
-    let winner = state.stakes.winner(&view.realm, identity);
-    winner.is_some_and(|winner| winner.holds && winner.connector != *pass.key)
+    state.stakes.holder(&view.realm, identity).is_some_and(|holder| holder.connector != *pass.key)
+}
+
+fn yields_claim<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, own: &mut Own) -> bool {
+    let state = pass.context.state();
+    own.yield_claim::<V>(pass.key, &view.realm, &state.stakes, &view.reflector.snapshot())
+}
+
+fn rename<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, own: &Own) -> Option<Rename> {
+    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    own.rename(&view.reflector.snapshot(), from)
+}
+
+/// Under which name its object will be is not known yet. If it were deleted and the answer lost, nobody could tell whose an object of the new name is.
+async fn await_rename<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    view: &AccountView<V>,
+    to: &Identity,
+) -> Result<(), WriteError> {
+    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    view.reflector.request(Refresh::NotBefore(from));
+    pass.outcome.after_list(view);
+    pass.say(Verdict::progressing(rename_doubted(&pass.key.name, to))).await
 }
 
 async fn delete<V: Vendor>(
@@ -261,16 +266,13 @@ async fn confirm_absence<V: Vendor>(
     own: &Own,
 ) -> Result<(), WriteError> {
     let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
-    let proven = {
-        let snapshot = view.reflector.snapshot();
-        own.names().all(|name| is_proven(snapshot.absence(name), from))
-    };
+    let is_gone = own.is_gone(&view.reflector.snapshot(), from);
     let label = match (&own.recorded, &pass.object.spec) {
         (Some(recorded), _) => recorded.to_string(),
         (None, Ok(spec)) => V::label(spec, &pass.key.name),
         (None, Err(_)) => "what it claimed".into(),
     };
-    if proven {
+    if is_gone {
         return release(pass, "Deleted", format!("{label} is gone at the vendor")).await;
     }
     view.reflector.request(Refresh::NotBefore(from));

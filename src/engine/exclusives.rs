@@ -260,8 +260,7 @@ impl<V: Vendor> Arena<'_, V> {
     }
 
     fn manager_of(&self, object: &Identity) -> Option<&ObjectKey> {
-        let winner = self.stakes.winner(self.realm, object).filter(|stake| stake.holds)?;
-        Some(&winner.connector)
+        self.stakes.holder(self.realm, object).map(|holder| &holder.connector)
     }
 
     /// Whether `me`, or anybody that it waits for, could be left with something after giving up what others wait for.

@@ -7,10 +7,11 @@ use super::claims::{Stake, Stakes};
 use super::convergence::Convergence;
 use super::exclusives::{Arena, Contest, Wishes};
 use super::object::ObjectKey;
+use super::own::{Own, Rename};
 use super::secret_facts::{SecretDifference, SecretFacts, secret_differences};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent, Withheld};
 use crate::api::{AdoptionPolicy, ManagementPolicy};
-use crate::remote::{Absence, Entry, Identity, Snapshot};
+use crate::remote::{Entry, Identity, Snapshot};
 use tokio::time::Instant;
 
 /// Leave to write to the vendor.
@@ -57,6 +58,8 @@ pub enum Plan {
         /// What differs.
         changes: Vec<Change>,
     },
+    /// Take out of the connector what leads to nothing of its own; the next pass plans without it.
+    Drop(Stale),
     /// Not now.
     Wait(Waiting),
     /// Not without a person.
@@ -80,11 +83,24 @@ pub struct Update {
     pub withheld: Withheld,
 }
 
+/// What a connector carries that leads to nothing of its own, or to what is another's by now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// A claim on what another connector has.
+    Claim,
+    /// A rename that was announced and not applied.
+    Rename,
+    /// Under Observe and Plan: the record of an object that another connector manages now.
+    Record,
+}
+
 /// Why a pass ends without anything done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Waiting {
     /// It seems gone; a list sent at this moment or later has to confirm it.
-    ForAbsence(Identity, Instant),
+    ForAbsence(Instant),
+    /// A rename to this name may have been applied; a list sent at this moment or later has to tell.
+    ForRename(Identity, Instant),
     /// No list has come yet.
     ForList,
     /// It cannot be created from here.
@@ -135,12 +151,10 @@ pub struct Facts<'a, V: Vendor> {
     pub adoption: AdoptionPolicy,
     /// Whether the spec consents to losing secrets that it does not declare.
     pub consents_to_clearing: bool,
-    /// The identity in status.
-    pub recorded: Option<Identity>,
-    /// Where a rename was under way.
-    pub renaming_to: Option<Identity>,
-    /// An open claim under which something may have been created.
-    pub claimed: Option<String>,
+    /// What may be its own.
+    pub own: Own,
+    /// Whether it carries a claim on what is another's.
+    pub claim_is_anothers: bool,
     /// The identity that the spec asks for or means, and who wins it.
     pub winner: Option<(Identity, Stake)>,
     /// Whether the object that its status records has come to be another's, who asks for it: while it did not manage, it held nothing.
@@ -162,6 +176,19 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     if facts.snapshot.lists() == 0 {
         return Plan::Wait(Waiting::ForList);
     }
+    if facts.claim_is_anothers {
+        return Plan::Drop(Stale::Claim);
+    }
+    if facts.is_anothers && facts.policy != ManagementPolicy::Manage {
+        return Plan::Drop(Stale::Record);
+    }
+    match facts.own.rename(facts.snapshot, facts.absence_from) {
+        Some(Rename::Failed) => return Plan::Drop(Stale::Rename),
+        Some(Rename::Doubted(to)) if !facts.sends_again(&to) => {
+            return Plan::Wait(Waiting::ForRename(to, facts.absence_from));
+        }
+        Some(Rename::Doubted(_)) | None => {}
+    }
     if let Some((wanted, holder)) = facts.holder_before_me() {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
     }
@@ -170,7 +197,7 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     }
     match facts.locate() {
         Located::Here(identity, bond) => facts.plan_for_existing(identity, bond, convergence),
-        Located::Lost(identity) => facts.plan_for_lost(identity, convergence),
+        Located::Lost => facts.plan_for_lost(convergence),
         Located::Gone => facts.plan_for_gone(convergence),
         Located::Nowhere => facts.plan_for_absent(convergence),
     }
@@ -179,42 +206,28 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
 enum Located {
     Here(Identity, Bond),
     /// Recorded or claimed, but not in the snapshot.
-    Lost(Identity),
+    Lost,
     /// Recorded, and listed as gone.
     Gone,
     Nowhere,
 }
 
-/// Finds the object that a connector has: recorded, on the way to another name, or created under an open claim.
-pub fn located<V: Vendor>(
-    recorded: Option<&Identity>,
-    renaming_to: Option<&Identity>,
-    claimed: Option<&str>,
-    snapshot: &Snapshot<V::Item>,
-) -> Option<Identity> {
-    let present = |identity: &&Identity| snapshot.get(identity.as_str()).is_some();
-    if recorded.is_some() {
-        return recorded.into_iter().chain(renaming_to).find(present).cloned();
-    }
-    V::find_claimed(claimed?, snapshot)
-}
-
 impl<V: Vendor> Facts<'_, V> {
     /// Finds out who else wants what it asks for: the identity, and whatever else only one can have.
     pub fn contend(&mut self, realm: &str, wishes: &Wishes, stakes: &Stakes) {
+        self.claim_is_anothers = self.own.yield_claim::<V>(self.me, realm, stakes, self.snapshot);
         let (mine, found) = match self.locate() {
             Located::Here(identity, Bond::Adopted) => (None, Some(identity)),
             Located::Here(identity, _) => (Some(identity), None),
             // Once its claim has proven to lead nowhere, it takes what it finds.
-            Located::Lost(_) if self.recorded.is_none() => {
+            Located::Lost if self.own.recorded.is_none() => {
                 (None, V::find(self.spec, &self.me.name, self.snapshot))
             }
-            Located::Lost(_) | Located::Gone | Located::Nowhere => (None, None),
+            Located::Lost | Located::Gone | Located::Nowhere => (None, None),
         };
-        let holds_mine =
-            mine.as_ref().and_then(|mine| stakes.winner(realm, mine)).filter(|stake| stake.holds);
+        let holds_mine = mine.as_ref().and_then(|mine| stakes.holder(realm, mine));
         self.is_anothers =
-            self.recorded.is_some() && holds_mine.is_some_and(|stake| stake.connector != *self.me);
+            self.own.recorded.is_some() && holds_mine.is_some_and(|stake| stake.connector != *self.me);
         let meant = V::wanted(self.spec, &self.me.name).or_else(|| found.clone());
         self.winner = meant.and_then(|meant| {
             let winner = stakes.winner(realm, &meant)?.clone();
@@ -233,16 +246,13 @@ impl<V: Vendor> Facts<'_, V> {
     }
 
     fn locate(&self) -> Located {
-        let (recorded, renaming) = (self.recorded.as_ref(), self.renaming_to.as_ref());
-        let bond = if recorded.is_some() { Bond::Recorded } else { Bond::Claimed };
-        let own = located::<V>(recorded, renaming, self.claimed.as_deref(), self.snapshot);
-        if let Some(own) = own {
+        let bond = if self.own.recorded.is_some() { Bond::Recorded } else { Bond::Claimed };
+        if let Some(own) = self.own.find::<V>(self.snapshot) {
             let is_gone = self.phase(&own) == Phase::Gone;
             return if is_gone { Located::Gone } else { Located::Here(own, bond) };
         }
-        let claimed = self.claimed.as_deref().map(Identity::from);
-        if let Some(lost) = recorded.cloned().or(claimed) {
-            return Located::Lost(lost);
+        if !self.own.is_nothing() {
+            return Located::Lost;
         }
         match V::find(self.spec, &self.me.name, self.snapshot) {
             Some(found) => Located::Here(found, Bond::Adopted),
@@ -267,9 +277,6 @@ impl<V: Vendor> Facts<'_, V> {
         let never = bond == Bond::Adopted && self.adoption == AdoptionPolicy::Never;
         if V::phase(&entry.item) != Phase::Settled && !never {
             return Plan::Wait(Waiting::ForVendor(identity, bond));
-        }
-        if let Some(doubted) = self.doubted_rename(&identity) {
-            return Plan::Wait(Waiting::ForAbsence(doubted, self.absence_from));
         }
         let refused = match self.adoption {
             AdoptionPolicy::Always => false,
@@ -320,32 +327,27 @@ impl<V: Vendor> Facts<'_, V> {
         Plan::Update(Update { permit, identity, bond, changes, rename_to, withheld })
     }
 
-    /// A rename to a name that is no longer asked for, and that may have been applied: nothing is written until a list that was sent late enough
-    /// shows the object under its old name.
-    fn doubted_rename(&self, identity: &Identity) -> Option<Identity> {
-        let doubted = self.renaming_to.as_ref().filter(|doubted| *doubted != identity)?;
-        let is_sent_again = V::renames(self.spec, &self.me.name, identity).as_ref() == Some(doubted);
-        let is_settled = self.snapshot.last_sent().is_some_and(|sent| sent >= self.absence_from);
-        (!is_sent_again && !is_settled).then(|| doubted.clone())
+    /// Whether a rename that may have been applied is still asked for, and possible: sending it again is no harm, and settles it.
+    fn sends_again(&self, doubted: &Identity) -> bool {
+        let asked = self.own.recorded.as_ref().and_then(|own| V::renames(self.spec, &self.me.name, own));
+        self.policy == ManagementPolicy::Manage
+            && asked.as_ref() == Some(doubted)
+            && self.snapshot.get(doubted.as_str()).is_none()
     }
 
-    fn plan_for_lost(&self, identity: Identity, convergence: &Convergence) -> Plan {
+    fn plan_for_lost(&self, convergence: &Convergence) -> Plan {
         let Some(permit) = WritePermit::of(self.policy) else { return self.show_what_is_meant() };
-        let proven = [Some(&identity), self.renaming_to.as_ref()]
-            .into_iter()
-            .flatten()
-            .all(|identity| is_proven(self.snapshot.absence(identity.as_str()), self.absence_from));
-        if !proven {
-            return Plan::Wait(Waiting::ForAbsence(identity, self.absence_from));
+        if !self.own.is_gone(self.snapshot, self.absence_from) {
+            return Plan::Wait(Waiting::ForAbsence(self.absence_from));
         }
-        if self.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent(convergence) }
+        if self.own.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent(convergence) }
     }
 
     /// The vendor itself says that it is gone: no later list has to confirm that.
     fn plan_for_gone(&self, convergence: &Convergence) -> Plan {
         match WritePermit::of(self.policy) {
             None => self.show_what_is_meant(),
-            Some(permit) if self.recorded.is_some() => Plan::Forget(permit),
+            Some(permit) if self.own.recorded.is_some() => Plan::Forget(permit),
             Some(_) => self.plan_for_absent(convergence),
         }
     }
@@ -393,11 +395,6 @@ impl<V: Vendor> Facts<'_, V> {
         );
         changes
     }
-}
-
-/// Whether an absence is proven (semantics, 2): two complete lists, the second sent late enough.
-pub fn is_proven(absence: Option<Absence>, from: Instant) -> bool {
-    absence.is_some_and(|absence| absence.lists >= 2 && absence.last_sent >= from)
 }
 
 #[cfg(test)]

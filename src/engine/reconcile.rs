@@ -7,11 +7,12 @@ use super::context::Context;
 use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
-use super::identity::{object_renaming, open_claim, recorded};
-use super::kubernetes::{MetadataPatch, WriteError};
+use super::identity::open_claim;
+use super::kubernetes::WriteError;
 use super::lists::{Belief, belief};
 use super::object::ObjectKey;
 use super::outcome::Outcome;
+use super::own::Own;
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Facts, Plan, Waiting, plan};
 use super::queue::Next;
@@ -19,7 +20,7 @@ use super::report::{secrets_in_sync, secrets_status};
 use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict};
-use super::vendor::{Vendor, WhenAbsent, Withheld};
+use super::vendor::{Vendor, Withheld};
 use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
 use crate::remote::{Entry, Identity, Refresh, RemoteItem};
 use std::sync::Arc;
@@ -240,7 +241,8 @@ impl<V: Vendor> Pass<'_, V> {
             let memory = state.memory(self.key, self.object.uid());
             (memory.claim_is_clean, memory.last_doubt)
         };
-        let claim = open_claim(&*self.object, &self.context.key).filter(|claim| claim.scope == view.scope);
+        let claim = open_claim(&*self.object, &self.context.key)
+            .filter(|claim| claim.scope == view.scope && !is_clean);
         let snapshot = view.reflector.snapshot();
         let belief = belief(state, view, &snapshot);
         let mut facts = Facts::<V> {
@@ -249,9 +251,8 @@ impl<V: Vendor> Pass<'_, V> {
             policy: work.spec.management_policy(),
             adoption: work.account.adoption,
             consents_to_clearing: work.spec.adoption_policy() == AdoptionPolicy::Always,
-            recorded: recorded::<V>(&self.object),
-            renaming_to: object_renaming::<V>(&self.object),
-            claimed: claim.filter(|_| !is_clean).map(|claim| claim.name),
+            own: Own::of::<V>(&self.object, claim.as_ref()),
+            claim_is_anothers: false,
             winner: None,
             is_anothers: false,
             contest: Contest::default(),
@@ -275,6 +276,7 @@ impl<V: Vendor> Pass<'_, V> {
             Plan::Create(_permit) => Attempt { pass: self, work }.create().await,
             Plan::Forget(_permit) => self.forget_identity(work).await,
             Plan::Update(update) => Attempt { pass: self, work }.update(update).await,
+            Plan::Drop(stale) => self.drop_stale(&stale).await,
             Plan::Shown { identity, changes } => self.show(work, identity, &changes).await,
             Plan::Wait(waiting) => self.wait(work, waiting, contest).await,
             Plan::Blocked(blocked) => self.blocked(work, &blocked, contest).await,
@@ -350,46 +352,17 @@ impl<V: Vendor> Pass<'_, V> {
         }
         Ok(())
     }
-
-    /// The recorded object is gone for certain: its identity leaves the status before anything is created. Where nothing can be created, the same
-    /// write says what is waited for.
-    ///
-    /// The claim that it was created under goes first. Without an identity it would count again, and take for ours what others have made under
-    /// that name since.
-    async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
-        let (verdict, next) = match V::when_absent(&work.account.view.spec, work.spec) {
-            WhenAbsent::Create => {
-                let message = format!(
-                    "{}: its object is gone at the vendor, or is another connector's now; it is created again",
-                    self.key.name
-                );
-                (Verdict::progressing(message), Next::After(Duration::ZERO))
-            }
-            WhenAbsent::WaitFor { reason, message, deadline } => {
-                self.awaits_registration(reason, message, deadline)
-            }
-        };
-        self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
-        self.write(verdict, &[], |status| {
-            status.remote = None;
-            status.scope = None;
-            status.renaming_to = None;
-            status.secrets.clear();
-        })
-        .await?;
-        self.outcome.next = next;
-        Ok(())
-    }
 }
 
-/// Whether a plan leads to a write at the vendor now or after its wait.
+/// Whether a plan leads to a write at the vendor now or after its wait, or rests on what the newest list tells.
 fn would_write(plan: &Plan) -> bool {
     matches!(
         plan,
         Plan::Create(_)
             | Plan::Forget(_)
             | Plan::Update(_)
-            | Plan::Wait(Waiting::ForAbsence(..) | Waiting::ForRelease(_))
+            | Plan::Drop(_)
+            | Plan::Wait(Waiting::ForAbsence(_) | Waiting::ForRename(..) | Waiting::ForRelease(_))
             | Plan::InSync { bond: Bond::Adopted, .. }
     )
 }

@@ -7,6 +7,7 @@ use super::secret_facts::{SecretFacts, secret_differences};
 use super::status::{FurtherCondition, Progress, Verdict};
 use super::vendor::{Change, SecretState};
 use crate::api::{AdoptionPolicy, PLANNED_CHANGES_LIMIT, PlannedChange, SecretStatus, shortened};
+use crate::remote::Identity;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::collections::BTreeMap;
@@ -147,6 +148,11 @@ pub fn standoff(name: &str, noun: &str, contest: &Contest, may_see: bool) -> Ver
         "{name}: every {noun} that it asks for is still with {}, and could only be given up if this one gave up all of its own first. Do it in two steps: let one of them keep or take something that no other asks for, and when that is done the rest",
         givers(contest, may_see)
     ))
+}
+
+/// What a person reads while it is not known whether a rename was applied.
+pub fn rename_doubted(name: &str, to: &Identity) -> String {
+    format!("{name}: its object may have been renamed to {to} at the vendor; a later list has to tell")
 }
 
 /// What a person reads while others have still to give up what `name` asks for.

@@ -3,7 +3,7 @@
 //! What a pass learns goes in through the methods here, so that the indexes never disagree with the objects.
 
 use super::cache::{Cache, Cached};
-use super::claims::{Stake, Stakes};
+use super::claims::{Claim, Hold, Stake, Stakes};
 use super::exclusives::{Wish, Wishes};
 use super::fingerprint::FingerprintKey;
 use super::identity::{account_key, age, object_renaming, open_claim, recorded};
@@ -201,7 +201,12 @@ impl<V: Vendor> State<V> {
             self.memory.remove(key);
             self.secrets.refer(&Key::Connector(key.clone()), BTreeSet::new());
         }
+        let held = self.stakes.held_by(key);
         let mut others = self.stakes.set(key, &stakes);
+        for (realm, taken) in self.stakes.held_by(key).difference(&held) {
+            // Who records it and does not manage has no stake in it, and is to hear that it is another's now.
+            others.extend(self.onlookers(realm, &[taken].into(), &BTreeSet::new()));
+        }
         others.extend(self.wishes.set(key, wish));
         others
     }
@@ -292,29 +297,30 @@ impl<V: Vendor> State<V> {
         let Some(view) = self.account_of.get(key).and_then(|account| self.views.get(account)) else {
             return Vec::new();
         };
-        let wanted = match &object.spec {
-            Ok(spec) if spec.management_policy() == ManagementPolicy::Manage => {
-                V::wanted(spec, object.name())
-            }
-            Ok(_) => return Vec::new(),
-            Err(_) => None,
-        };
+        if only_shows::<V>(object) {
+            return Vec::new();
+        }
+        // One that is being deleted asks for nothing any more.
+        let spec = object.spec.as_ref().ok().filter(|_| !object.is_deleted());
+        let wanted = spec.and_then(|spec| V::wanted(spec, object.name()));
         let recorded = recorded::<V>(object);
         let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
-        let claimed = claim.map(|claim| Identity::from(claim.name.as_str()));
+        let is_asked_for =
+            |claim: &Claim| spec.is_some_and(|spec| V::claim(spec, object.name()) == claim.name);
+        let claimed_still = claim.as_ref().filter(|claim| is_asked_for(claim)).map(Claim::identity);
+        let claimed = claim.as_ref().map(Claim::identity);
         let renaming = object_renaming::<V>(object);
-        let held: BTreeSet<Identity> = [recorded, claimed, renaming].into_iter().flatten().collect();
-        let stake = |identity: &Identity, holds: bool| Stake {
-            connector: key.clone(),
-            age: age(object),
-            holds,
-            wants: wanted.as_ref() == Some(identity),
+        // The better hold goes in last.
+        let mut holds: BTreeMap<Identity, Hold> = BTreeMap::new();
+        holds.extend(wanted.iter().map(|wanted| (wanted.clone(), Hold::Nothing)));
+        holds.extend([claimed, renaming].into_iter().flatten().map(|held| (held, Hold::Claimed)));
+        holds.extend(recorded.map(|recorded| (recorded, Hold::Recorded)));
+        let stake = |(identity, hold): (Identity, Hold)| {
+            let wants = [&wanted, &claimed_still].iter().any(|asked| asked.as_ref() == Some(&identity));
+            let stake = Stake { connector: key.clone(), age: age(object), hold, wants };
+            (view.realm.clone(), identity, stake)
         };
-        let only_wanted = wanted.iter().filter(|wanted| !held.contains(*wanted) && !object.is_deleted());
-        held.iter()
-            .map(|identity| (view.realm.clone(), identity.clone(), stake(identity, true)))
-            .chain(only_wanted.map(|identity| (view.realm.clone(), identity.clone(), stake(identity, false))))
-            .collect()
+        holds.into_iter().map(stake).collect()
     }
 
     /// What a connector that manages asks for; one that is being deleted asks for nothing any more.

@@ -9,6 +9,7 @@ use connector_operator::api::ManagementPolicy;
 use connector_operator::engine::convergence::Convergence;
 use connector_operator::engine::exclusives::Contest;
 use connector_operator::engine::object::ObjectKey;
+use connector_operator::engine::own::Own;
 use connector_operator::engine::plan::{Facts, Plan, plan};
 use connector_operator::engine::secret_facts::SecretFacts;
 use connector_operator::engine::vendor::{Desired, Phase, SecretValues, Updated, WhenAbsent, Withheld};
@@ -68,9 +69,8 @@ where
         policy,
         adoption: connector_operator::api::ConnectorSpec::adoption_policy(spec),
         consents_to_clearing: false,
-        recorded,
-        renaming_to: None,
-        claimed: None,
+        own: Own { recorded, ..Own::default() },
+        claim_is_anothers: false,
         winner: None,
         is_anothers: false,
         contest: Contest::default(),

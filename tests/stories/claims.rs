@@ -57,6 +57,30 @@ async fn deleting_the_one_that_has_nothing_leaves_the_other_alone() {
 }
 
 #[tokio::test]
+async fn who_looked_away_does_not_get_back_what_another_has_taken_over() {
+    let story = with_account("claims-observed").await;
+    story.apply(&plant("zz-first", "https://first.example.com")).await;
+    story.ready(FIRST).await;
+    story.edit(FIRST, "spec: {managementPolicy: Observe}").await;
+    story.becomes(FIRST, "Ready", "True/Observed").await;
+    let second = plant("aa-second", "https://second.example.com");
+    story.apply(&second.replace("spec: {", "spec: {adoptionPolicy: Always, ")).await;
+    story.ready(SECOND).await;
+    story.eventually(FIRST, "without a record", |seen| seen["status"]["scope"].is_null()).await;
+
+    story.edit(FIRST, "spec: {managementPolicy: Manage}").await;
+    story.becomes(FIRST, "Stalled", "True/Conflict").await;
+    story.look_again().await;
+    assert_eq!(story.condition(SECOND, "Ready").await, "True/Succeeded");
+    let at_the_vendor = story.vendor.connector("plant").await.expect("it is there");
+    assert_eq!(at_the_vendor["options"]["host"], "https://second.example.com");
+    story.delete(FIRST).await;
+    story.gone(FIRST).await;
+    assert!(story.vendor.connector("plant").await.is_some(), "it is the other's");
+    story.end().await;
+}
+
+#[tokio::test]
 async fn among_those_that_hold_nothing_the_oldest_wins() {
     // Both are there before the operator is, so that it hears of both at once.
     let mut story = Story::named("claims-oldest").replicas(0).begin().await;

@@ -75,6 +75,50 @@ async fn a_rename_in_doubt_is_found_by_the_next_rename() {
     story.end().await;
 }
 
+/// The rename took no effect, which nobody knows for now; and somebody has made an object of the new name.
+async fn a_rename_came_to_nothing(name: &str) -> Story {
+    let story = in_sync(name, HTTPS).await;
+    story.vendor.fault(json!({"method": "PATCH"}), json!({"kind": "cut_before"})).await;
+    story.vendor.fault(json!({"method": "GET"}), json!({"kind": "status", "code": 503})).await;
+    story.edit(PLANT_A, "spec: {name: plant-z}").await;
+    story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
+    assert_eq!(story.get(PLANT_A).await["status"]["renamingTo"], "plant-z", "it may well be there by now");
+    let stranger = json!({"type": "https", "options": {"host": "https://stranger.example.com"}});
+    story.vendor.put_connector("plant-z", &stranger).await;
+    story.vendor.heal().await;
+    story
+}
+
+#[tokio::test]
+async fn a_rename_that_came_to_nothing_leads_to_no_strangers_object() {
+    let story = a_rename_came_to_nothing("rename-failed").await;
+    let is_taken = |seen: &Value| seen["status"]["conditions"].to_string().contains("plant-z is taken");
+    let seen = story.eventually(PLANT_A, "told that the new name is taken", is_taken).await;
+    assert_eq!(seen["status"]["renamingTo"], json!(null), "it leads nowhere any more");
+    assert_eq!(seen["status"]["remote"]["name"], "plant-a");
+
+    story.vendor.remove_connector("plant-a").await;
+    story.look_again().await;
+    let exists = |seen: &Value| seen["status"]["conditions"].to_string().contains("plant-z already exists");
+    story.eventually(PLANT_A, "told that what is there is another's", exists).await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    let left = story.vendor.connector("plant-z").await.expect("the stranger's object is there");
+    assert_eq!(left["options"]["host"], "https://stranger.example.com");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_delete_whose_answer_is_lost_goes_on_with_no_strangers_object_of_the_new_name() {
+    let story = a_rename_came_to_nothing("rename-failed-delete").await;
+    let once = json!({"method": "DELETE", "times": 1});
+    story.vendor.fault(once, json!({"kind": "cut_after_applying"})).await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    assert_eq!(names_at_the_vendor(&story).await, ["plant-z"]);
+    story.end().await;
+}
+
 #[tokio::test]
 async fn a_rename_together_with_another_edit_is_one_patch() {
     let story = in_sync("rename-and-edit", HTTPS).await;

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::api::{AdoptionPolicy, ManagementPolicy};
-use crate::engine::claims::Stake;
+use crate::engine::claims::{Hold, Stake};
 use crate::engine::convergence::Convergence;
+use crate::engine::own::Own;
 use crate::engine::plan::{Blocked, Facts, Plan, Waiting, plan};
 use crate::engine::secret_facts::SecretFacts;
 use crate::engine::toy::{Toy, ToyConnectorSpec, ToyThing};
@@ -74,7 +75,7 @@ impl World {
     fn record(&mut self, name: &'static str, age: usize) {
         let key = ObjectKey::new("ns", name);
         let age = (format!("{age:03}"), String::new());
-        let stake = Stake { connector: key.clone(), age, holds: true, wants: true };
+        let stake = Stake { connector: key.clone(), age, hold: Hold::Recorded, wants: true };
         self.stakes.set(&key, &[(REALM.into(), name.into(), stake)]);
         self.recorded.insert(name);
     }
@@ -89,9 +90,11 @@ impl World {
             policy: ManagementPolicy::Manage,
             adoption: AdoptionPolicy::IfIdentical,
             consents_to_clearing: false,
-            recorded: self.recorded.get(name).map(|name| Identity::from(*name)),
-            renaming_to: None,
-            claimed: None,
+            own: Own {
+                recorded: self.recorded.get(name).map(|name| Identity::from(*name)),
+                ..Own::default()
+            },
+            claim_is_anothers: false,
             winner: None,
             is_anothers: false,
             contest: Contest::default(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::SecretStatus;
+use crate::engine::claims::Hold;
 use crate::engine::secret_facts::Declared;
 use crate::engine::toy::{Toy, ToyConnectorSpec, ToyThing};
 use crate::engine::vendor::SecretState;
@@ -61,9 +62,12 @@ impl Situation {
             policy: self.spec.management_policy,
             adoption: self.adoption,
             consents_to_clearing: self.adoption == AdoptionPolicy::Always,
-            recorded: self.recorded.map(Identity::from),
-            renaming_to: self.renaming_to.map(Identity::from),
-            claimed: self.claimed.map(str::to_owned),
+            own: Own {
+                recorded: self.recorded.map(Identity::from),
+                renaming_to: self.renaming_to.map(Identity::from),
+                claimed: self.claimed.map(str::to_owned),
+            },
+            claim_is_anothers: false,
             winner: self.winner.clone().map(|winner| ("plant-a".into(), winner)),
             is_anothers: self.is_anothers,
             contest: Contest::default(),
@@ -85,6 +89,7 @@ impl Situation {
                 let fields: Vec<&str> = update.changes.iter().map(|change| change.field).collect();
                 format!("update {} of {}, {:?}", fields.join("+"), update.identity, update.bond)
             }
+            Plan::Drop(stale) => format!("drop {stale:?}"),
             Plan::Shown { identity, changes } => format!("show {identity:?} with {} changes", changes.len()),
             Plan::Wait(waiting) => format!("wait {}", word(&format!("{waiting:?}"))),
             Plan::Blocked(blocked) => format!("blocked {}", word(&format!("{blocked:?}"))),
@@ -218,21 +223,22 @@ async fn who_only_looks_sees_what_the_spec_means_where_what_was_its_own_is_gone(
 
 #[tokio::test(start_paused = true)]
 async fn a_rename_is_followed_wherever_it_was_interrupted() {
-    let renaming =
-        |listed| Situation { recorded: Some("old"), renaming_to: Some("plant-a"), listed, ..situation() };
+    let renaming = |listed, seconds_ahead| {
+        let absence_from = Instant::now() + Duration::from_secs(seconds_ahead);
+        let (recorded, renaming_to) = (Some("old"), Some("plant-a"));
+        Situation { recorded, renaming_to, listed, absence_from, ..situation() }.in_short()
+    };
+    let (old, new) = (|| thing("old", "red"), || thing("plant-a", "red"));
+    assert_eq!(renaming(vec![old()], 30), "update name of old, Recorded", "it may not have been sent");
+    assert_eq!(renaming(vec![old()], 0), "drop Rename", "it was not sent; the next pass announces it anew");
+    assert_eq!(renaming(vec![new()], 0), "in sync with plant-a, Recorded", "it was applied");
     assert_eq!(
-        renaming(vec![thing("old", "red")]).in_short(),
-        "update name of old, Recorded",
-        "it was not sent"
+        renaming(vec![old(), new()], 30),
+        "wait ForRename",
+        "a list may show the old name for a while"
     );
-    assert_eq!(
-        renaming(vec![thing("plant-a", "red")]).in_short(),
-        "in sync with plant-a, Recorded",
-        "it was applied"
-    );
-    let both = vec![thing("old", "red"), thing("plant-a", "red")];
-    assert_eq!(renaming(both).in_short(), "blocked NameTaken", "somebody else was quicker");
-    assert_eq!(renaming(Vec::new()).in_short(), "forget");
+    assert_eq!(renaming(vec![old(), new()], 0), "drop Rename", "somebody else was quicker");
+    assert_eq!(renaming(Vec::new(), 0), "forget");
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,10 +257,11 @@ async fn a_rename_in_doubt_is_settled_before_anything_else_is_done() {
         doubted.in_short()
     };
     assert_eq!(doubted("plant-z", 30), "update name of plant-a, Recorded", "the same may be sent again");
-    assert_eq!(doubted("plant-y", 30), "wait ForAbsence", "it may be plant-z by now");
-    assert_eq!(doubted("plant-a", 30), "wait ForAbsence", "and so it may after a change of mind");
-    assert_eq!(doubted("plant-y", 0), "update name of plant-a, Recorded", "it is still where it was");
-    assert_eq!(doubted("plant-a", 0), "in sync with plant-a, Recorded");
+    assert_eq!(doubted("plant-y", 30), "wait ForRename", "it may be plant-z by now");
+    assert_eq!(doubted("plant-a", 30), "wait ForRename", "and so it may after a change of mind");
+    for name in ["plant-a", "plant-y", "plant-z"] {
+        assert_eq!(doubted(name, 0), "drop Rename", "it is still where it was: {name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,7 +278,7 @@ async fn whoever_is_not_the_winner_writes_nothing() {
     let other = Stake {
         connector: ObjectKey::new("iot", "older"),
         age: Default::default(),
-        holds: true,
+        hold: Hold::Recorded,
         wants: true,
     };
     for listed in [Vec::new(), vec![thing("plant-a", "blue")]] {
@@ -375,6 +382,8 @@ async fn an_object_that_has_come_to_be_anothers_is_forgotten_and_never_written_t
     assert!(matches!(situation.plan(), Plan::Update(_)), "as long as it is its own: {:?}", situation.plan());
     situation.is_anothers = true;
     assert!(matches!(situation.plan(), Plan::Forget(_)), "{:?}", situation.plan());
+    situation.spec.management_policy = ManagementPolicy::Observe;
+    assert_eq!(situation.in_short(), "drop Record", "or it would be its own again once it manages");
 }
 
 proptest! {
@@ -400,6 +409,7 @@ proptest! {
         };
         any.spec.management_policy = if observe { ManagementPolicy::Observe } else { ManagementPolicy::Plan };
         let plan = any.plan();
-        prop_assert!(matches!(plan, Plan::Shown { .. } | Plan::Wait(Waiting::ForList)), "{plan:?}");
+        let looks = matches!(plan, Plan::Shown { .. } | Plan::Wait(Waiting::ForList));
+        prop_assert!(looks || plan == Plan::Drop(Stale::Rename), "{plan:?}");
     }
 }

@@ -102,3 +102,50 @@ async fn a_list_of_which_the_run_loop_has_not_heard_yet_is_judged_before_anybody
     state.remotes.clear();
     assert_eq!(belief(&mut state, &view, &reflector.snapshot()), Belief::Replaced);
 }
+
+/// The connector `name`, created in this year, under this policy, whose status records `bear`.
+fn recording_bear(name: &str, year: u16, policy: &str, version: u64) -> Connector {
+    let metadata = json!({
+        "name": name, "namespace": "toys", "uid": name, "generation": version, "resourceVersion": version.to_string(),
+        "creationTimestamp": format!("{year}-01-01T00:00:00Z"),
+    });
+    let spec = json!({"name": "bear", "colour": "brown", "management_policy": policy});
+    let status = json!({"scope": "toy.test", "remote": {"name": "bear", "colour": "brown", "password_changed_at": null}});
+    let connector = json!({"metadata": metadata, "spec": spec, "status": status});
+    serde_json::from_value(connector).expect("a connector")
+}
+
+/// What the watch tells; who has to look again because of it.
+fn learn(state: &mut State<Toy>, connector: Connector) -> BTreeSet<ObjectKey> {
+    let name = connector.key();
+    state.connectors.take(&None, Event::Apply(connector));
+    state.index(&name, &FingerprintKey::new(&[7; 32]))
+}
+
+#[test]
+fn who_only_looks_at_its_object_hears_when_another_takes_it_over() {
+    let mut state = with_account();
+    let (older, younger) = (ObjectKey::new("toys", "older"), ObjectKey::new("toys", "younger"));
+    learn(&mut state, recording_bear("older", 2025, "Observe", 1));
+    let woken = learn(&mut state, recording_bear("younger", 2026, "Manage", 2));
+    assert_eq!(woken, [older].into(), "its record is not its own any more");
+    let woken = learn(&mut state, recording_bear("younger", 2026, "Manage", 3));
+    assert!(woken.is_empty(), "and that is no news the next time: {woken:?}");
+    assert_eq!(state.stakes.holder("toys", &"bear".into()).map(|holder| &holder.connector), Some(&younger));
+}
+
+#[test]
+fn what_one_records_that_is_being_deleted_is_the_others_who_records_it_too() {
+    let mut state = with_account();
+    let holder = |state: &State<Toy>| {
+        state.stakes.holder("toys", &"bear".into()).map(|holder| holder.connector.name.clone())
+    };
+    learn(&mut state, recording_bear("older", 2025, "Manage", 1));
+    learn(&mut state, recording_bear("younger", 2026, "Manage", 2));
+    assert_eq!(holder(&state).as_deref(), Some("older"));
+    let mut leaving = recording_bear("older", 2025, "Manage", 3);
+    leaving.metadata.deletion_timestamp =
+        recording_bear("older", 2026, "Manage", 3).metadata.creation_timestamp;
+    learn(&mut state, leaving);
+    assert_eq!(holder(&state).as_deref(), Some("younger"), "or it would be deleted under its hands");
+}

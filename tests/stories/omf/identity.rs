@@ -67,6 +67,34 @@ async fn a_post_that_took_no_effect_is_sent_again_when_that_is_certain() {
 }
 
 #[tokio::test]
+async fn a_claim_that_came_to_nothing_takes_no_connection_that_another_has_made_of_the_same_clients() {
+    let story = with_account("omf-claim-void").await;
+    story.vendor.fault(json!({"method": "POST", "times": 1}), json!({"kind": "cut_before"})).await;
+    // No list tells that nothing was created.
+    story.vendor.fault(json!({"method": "GET"}), json!({"kind": "status", "code": 503})).await;
+    story.apply(&connection("line-7", &[ONE], "")).await;
+    story.becomes(LINE_7, "Ready", "False/RemoteUnavailable").await;
+    story.edit(LINE_7, &format!("spec: {{clientIds: ['{TWO}']}}")).await;
+    story.apply(&connection("line-8", &[ONE], "")).await;
+    let line_8 = id_of(&story.ready(LINE_8).await);
+
+    story.vendor.heal().await;
+    let line_7 = id_of(&story.ready(LINE_7).await);
+    assert_ne!(line_7, line_8);
+    let lost = format!("{POST} -> cut");
+    story
+        .cost(
+            &[&lost, "POST /OmfConnections line-8", POST],
+            &[(LINE_7, "patch, status ×2, patch ×2, status"), (LINE_8, "patch, status")],
+        )
+        .await;
+    story.delete(LINE_7).await;
+    story.gone(LINE_7).await;
+    assert_eq!(id_of(&story.ready(LINE_8).await), line_8);
+    story.end().await;
+}
+
+#[tokio::test]
 async fn killed_between_the_post_and_the_status() {
     let mut story = begin(at_once("omf-crash").value("leaderElection.enabled", false)).await;
     let once = json!({"method": "POST", "times": 1, "path": "/api"});

@@ -1,0 +1,66 @@
+//! What a connector stops calling its own: an object that is gone, and what leads to none. It leaves the connector before anything else is written to the
+//! vendor, or it could come to mean another's object.
+
+use super::kubernetes::{MetadataPatch, WriteError};
+use super::pass::{Pass, Status, Work};
+use super::plan::Stale;
+use super::queue::Next;
+use super::status::Verdict;
+use super::vendor::{Vendor, WhenAbsent};
+use std::time::Duration;
+
+impl<V: Vendor> Pass<'_, V> {
+    /// Takes out what leads to nothing of its own; nothing else of what the connector says changes by that.
+    pub(super) async fn drop_stale(&mut self, stale: &Stale) -> Result<(), WriteError> {
+        match stale {
+            Stale::Claim => {
+                self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
+            }
+            Stale::Rename => self.drop_rename().await?,
+            Stale::Record => {
+                let mut status = self.object.status.clone();
+                (status.scope, status.renaming_to) = (None, None);
+                status.secrets.clear();
+                self.apply(status).await?;
+            }
+        }
+        self.outcome.next = Next::After(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Takes the rename that was announced out of the status: it was not applied.
+    pub(super) async fn drop_rename(&mut self) -> Result<(), WriteError> {
+        let status = Status::<V> { renaming_to: None, ..self.object.status.clone() };
+        self.apply(status).await
+    }
+
+    /// The recorded object is gone for certain: its identity leaves the status before anything is created. Where nothing can be created, the same
+    /// write says what is waited for.
+    ///
+    /// The claim that it was created under goes first. Without an identity it would count again, and take for ours what others have made under
+    /// that name since.
+    pub(super) async fn forget_identity(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
+        let (verdict, next) = match V::when_absent(&work.account.view.spec, work.spec) {
+            WhenAbsent::Create => {
+                let message = format!(
+                    "{}: its object is gone at the vendor, or is another connector's now; it is created again",
+                    self.key.name
+                );
+                (Verdict::progressing(message), Next::After(Duration::ZERO))
+            }
+            WhenAbsent::WaitFor { reason, message, deadline } => {
+                self.awaits_registration(reason, message, deadline)
+            }
+        };
+        self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
+        self.write(verdict, &[], |status| {
+            status.remote = None;
+            status.scope = None;
+            status.renaming_to = None;
+            status.secrets.clear();
+        })
+        .await?;
+        self.outcome.next = next;
+        Ok(())
+    }
+}
