@@ -108,6 +108,7 @@ manifests: ## Write deploy/ anew from the chart and crds/, and the README of the
 stale: ## Fail where a generated file is not what its source makes
 	cargo test --locked --quiet --test crds generated::
 	diff -r crds $(CHART_CRDS)
+	git apply --check tests/simulation/planted/*.patch
 	cargo test --locked --quiet --test stories -- the_manifests_are the_readme_of_the_chart
 
 docs: ## Write docs/settings.md as --help has it
