@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::plant::{HTTPS, PLANT_A, POST, in_sync, with_account};
-use crate::support::story::Story;
+use crate::support::story::{DEADLINE, Story};
 
 const PLANT_B: &str = "OnomondoConnector/plant-b";
 
@@ -72,6 +72,27 @@ async fn a_rename_in_doubt_is_found_by_the_next_rename() {
     story.vendor.heal().await;
     story.ready(PLANT_A).await;
     assert_eq!(names_at_the_vendor(&story).await, ["plant-y"]);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn what_was_created_without_an_answer_and_renamed_without_one_is_found_by_a_delete() {
+    let story = with_account("rename-claimed").await;
+    let lost = || json!({"kind": "cut_after_applying"});
+    story.vendor.fault(json!({"method": "POST", "times": 1}), lost()).await;
+    story.vendor.fault(json!({"method": "PATCH", "times": 1}), lost()).await;
+    let unlisted = story.vendor.fault(json!({"method": "GET"}), json!({"kind": "status", "code": 503})).await;
+    story.apply(HTTPS).await;
+    story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
+    story.edit(PLANT_A, "spec: {name: plant-z}").await;
+    story.vendor.fault_ends(unlisted).await;
+
+    story.vendor.wait_for("PATCH", 1, DEADLINE).await;
+    story.vendor.fault(json!({"method": "GET"}), json!({"kind": "status", "code": 503})).await;
+    story.delete(PLANT_A).await;
+    story.vendor.heal().await;
+    story.gone(PLANT_A).await;
+    assert_eq!(names_at_the_vendor(&story).await, Vec::<String>::new());
     story.end().await;
 }
 

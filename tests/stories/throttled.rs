@@ -88,8 +88,10 @@ async fn who_comes_while_the_account_is_held_for_long_is_told_so_and_waits() {
     story.apply(HTTPS).await;
     story.becomes(PLANT_A, "Ready", "False/RateLimited").await;
 
-    story.apply(&HTTPS.replace("plant-a", "plant-b")).await;
+    let forced = "{name: plant-b, annotations: {connector-operator.io/reconcile-at: now}}";
+    story.apply(&HTTPS.replace("{name: plant-a}", forced)).await;
     let told = story.becomes(PLANT_B, "Ready", "Unknown/RateLimited").await;
+    assert_eq!(told["status"]["lastHandledReconcileAt"], json!(null), "nothing was looked at yet");
     assert_eq!(condition(&told, "Reconciling"), "True/DependencyNotReady");
     let message = "plant-b: account throttled-for-long/default is held by its rate limit, until the time that its status gives; nothing \
                    is sent before";
@@ -99,7 +101,8 @@ async fn who_comes_while_the_account_is_held_for_long_is_told_so_and_waits() {
         .await;
 
     story.ready(PLANT_A).await;
-    story.ready(PLANT_B).await;
+    let plant_b = story.ready(PLANT_B).await;
+    assert_eq!(plant_b["status"]["lastHandledReconcileAt"], "now");
     let posts = ["POST /connectors plant-a -> 429", POST, "POST /connectors plant-b"];
     let writes = [(PLANT_A, "patch, status ×2"), (PLANT_B, "status, patch, status")];
     story.cost_in_any_order(&posts, &writes).await;

@@ -210,6 +210,11 @@ impl Vendor {
         found.and_then(|fault| fault["hits"].as_u64()).unwrap_or_else(|| panic!("there is no fault {id}"))
     }
 
+    /// This fault is over; the others stay.
+    pub async fn fault_ends(&self, id: u64) {
+        self.control(Method::DELETE, &format!("faults/{id}"), &Value::Null).await;
+    }
+
     /// Nothing goes wrong on purpose any more.
     pub async fn heal(&self) {
         self.control(Method::DELETE, "faults", &Value::Null).await;

@@ -241,6 +241,15 @@ async fn what_a_stranger_has_is_named_with_the_stranger_and_nothing_is_written()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_exists_is_not_taken_over_by_a_later_one_while_an_earlier_one_asks_for_a_part_of_it() {
+    let later = ("later", None, "1");
+    let mut world = World::new(&[later], &[("later", "1")]);
+    assert_eq!(world.settle(0), ["in sync"], "nobody else asks for it");
+    let mut world = World::new(&[("earlier", None, "12"), later], &[("later", "1")]);
+    assert_eq!(world.settle(0), ["taken", "taken"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stops_asking_wakes_the_others_that_ask() {
     let mut world = World::new(&[("a", Some("1"), "1"), ("b", Some("2"), "12"), ("c", None, "3")], &[]);
     let wish = |asked: &str| Wish {
