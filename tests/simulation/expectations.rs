@@ -65,7 +65,7 @@ fn judge(one: &Declared, others: &[Declared], remotes: &[Remote], world: &World)
         "ChangesPlanned" => one.management_policy() == "Plan",
         "RemoteNotFound" => one.management_policy() == "Observe",
         // Somebody changed the same thing again and again.
-        "NotConverging" => world.state().referee.was_insisted(one.vendor),
+        "NotConverging" => world.state().referee.was_insisted(one),
         // What was there before cannot be compared; it says what to do.
         "WouldClearSecret" => true,
         _ => false,

@@ -136,7 +136,10 @@ impl Referee {
         let Some(vendor) = Vendor::of_connectors(&request.resource.plural) else { return };
         if ready["reason"] == "NotConverging" {
             tally.tests(GIVEN_UP);
-            if !self.was_insisted(vendor) {
+            let mut object = before.clone();
+            object["status"] = status.clone();
+            let one = Declared::new(&request.key(), object.into());
+            if !one.is_some_and(|one| self.was_insisted(&one)) {
                 self.breaks(now, GIVEN_UP, format!("{what}: {ready}"));
             }
         }

@@ -56,8 +56,8 @@ pub struct Referee {
     doubted: BTreeSet<String>,
     /// Which process wrote the claim on a name.
     claimants: BTreeMap<String, Process>,
-    /// How often somebody made or changed an object of a vendor.
-    by_hand: BTreeMap<Vendor, u64>,
+    /// How often somebody made or changed an object of that identity.
+    by_hand: BTreeMap<(Vendor, String), u64>,
     leader: Option<Process>,
     elects: bool,
     /// Requests that change something: at the vendors, and in Kubernetes beside the leases.
@@ -118,14 +118,17 @@ impl Referee {
                 self.person_made(&remote.id);
             }
             if old.is_none_or(|old| old.body != remote.body) {
-                *self.by_hand.entry(remote.vendor).or_default() += 1;
+                *self.by_hand.entry((remote.vendor, remote.identity.clone())).or_default() += 1;
             }
         }
     }
 
-    /// Whether somebody changed things at a vendor so often that a field could have been taken for theirs (semantics, 5).
-    pub fn was_insisted(&self, vendor: Vendor) -> bool {
-        self.by_hand.get(&vendor).is_some_and(|times| *times >= 3)
+    /// Whether somebody changed what a connector has, or asks for, so often that a field could have been taken for theirs (semantics, 5).
+    pub fn was_insisted(&self, one: &Declared) -> bool {
+        let identities: BTreeSet<&str> = [one.shown(), one.wanted()].into_iter().flatten().collect();
+        let times =
+            |identity: &str| self.by_hand.get(&(one.vendor, identity.to_owned())).copied().unwrap_or(0);
+        identities.into_iter().map(times).sum::<u64>() >= 3
     }
 
     /// A person made an object at a vendor, or an agent did.
