@@ -248,12 +248,17 @@ impl<V: Vendor> AccountPass<'_, V> {
         if !is_news {
             return;
         }
+        self.index_users(state);
+        self.outcome.wake.extend(dependents(state.users(self.key).cloned().collect()));
+    }
+
+    /// What its connectors hold and ask for stands otherwise now; whom that concerns is woken.
+    fn index_users(&mut self, state: &mut State<V>) {
         let users: Vec<ObjectKey> = state.users(self.key).cloned().collect();
         for user in &users {
             let others = state.index(user, &self.context.key);
             self.outcome.wake.extend(dependents(others.into_iter().collect()));
         }
-        self.outcome.wake.extend(dependents(users));
     }
 
     fn connection(&self, spec: &V::AccountSpec, endpoint: Url) -> Connection {
@@ -317,12 +322,12 @@ impl<V: Vendor> AccountPass<'_, V> {
 
     /// The account cannot be used: says so, and lets its connectors hear of it.
     async fn unusable(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        let news = self.withdraw(&mut self.context.state());
-        let status = self.status(&verdict, &[]);
-        self.write(&verdict, status).await?;
-        if news {
+        // Whether or not the status can be written: it is news only once.
+        if self.withdraw(&mut self.context.state()) {
             self.wake_users();
         }
+        let status = self.status(&verdict, &[]);
+        self.write(&verdict, status).await?;
         self.outcome.next = if self.context.settings.secrets_watch {
             Next::After(LOOK_AGAIN)
         } else {
@@ -355,6 +360,8 @@ impl<V: Vendor> AccountPass<'_, V> {
         // Nobody reads it, so it has no age either.
         self.context.metrics.account_removed(V::NAME, &self.key.to_string());
         if is_news {
+            // Nobody waits any more for what they would have given up.
+            self.index_users(&mut self.context.state());
             self.wake_users();
         }
         let verdict = Verdict::at_rest("Unknown", "Suspended", "spec.suspend is set: no call is made");

@@ -38,16 +38,13 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
         }
         let claim = V::claim(work.spec, &pass.key.name);
         let claim = Claim::new(&pass.context.key, pass.object.uid(), &view.scope, &claim).annotation();
-        let is_new = pass.object.annotation(crate::api::CLAIM_ANNOTATION) != Some(claim.as_str());
         if !pass.finalize_with(work.spec, true, Some(claim)).await? {
             return Ok(());
         }
         // From here until a certain refusal, something may have been created under the claim.
-        let before = pass.memory(|memory| {
-            let before = (memory.claim_is_clean || is_new, memory.last_doubt);
+        let doubt_before = pass.memory(|memory| {
             memory.claim_is_clean = false;
-            memory.last_doubt = Some(Instant::now());
-            before
+            memory.last_doubt.replace(Instant::now())
         });
         let nothing = Withheld::new();
         let desired = work.desired(&pass.key.name, &nothing);
@@ -63,8 +60,9 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 if error.may_have_applied() {
                     pass.doubt_from_now();
                 } else {
-                    pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = before);
-                    if before.0 && waits_for_a_person(&error) {
+                    // Nothing came of an earlier create either, or there were no plan to create.
+                    pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = (true, doubt_before));
+                    if waits_for_a_person(&error) {
                         pass.withdraw_claim().await?;
                     }
                 }
@@ -324,7 +322,8 @@ async fn failed<V: Vendor>(
     error: &RemoteError,
 ) -> Result<(), WriteError> {
     let view = &work.account.view;
-    if error.may_have_applied() || error.status().is_some_and(|status| status.as_u16() == 404) {
+    let is_missed = error.status().is_some_and(|status| status.as_u16() == 404);
+    if error.may_have_applied() || is_missed {
         view.reflector.request(Refresh::Doubt);
     }
     let is_refused = error.disposition() == Disposition::WaitForChange;
@@ -336,6 +335,8 @@ async fn failed<V: Vendor>(
     let next = match error.disposition() {
         Disposition::Retry => Next::BackOff,
         Disposition::RetryAfter(wait) => pass.outcome.hold_for(wait),
+        // The list tells whether it is there; one that shows nothing new wakes nobody.
+        _ if is_missed => Next::BackOff,
         Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
     };
     pass.say_of_own(work, verdict, Vec::new()).await?;

@@ -141,6 +141,8 @@ impl<V: Vendor> Pass<'_, V> {
             Waiting::ForVendor(identity, bond) => {
                 let Some(entry) = self.entry(work, &identity) else { return Ok(()) };
                 if bond == Bond::Adopted {
+                    // The end of that changes nothing of what it asks for, and would wake nobody.
+                    self.outcome.after_list(&work.account.view);
                     // A guest learns no more of it than that it is there.
                     let phase = if work.account.is_foreign {
                         "the vendor is at work on what is there".to_owned()

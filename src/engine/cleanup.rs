@@ -4,7 +4,7 @@
 
 use super::act::fold;
 use super::claims::Claim;
-use super::identity::open_claim;
+use super::identity::{elsewhere, open_claim};
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::lists::{Belief, belief};
 use super::own::{Own, Rename};
@@ -100,14 +100,6 @@ async fn delete_own<V: Vendor>(
     }
 }
 
-/// Where what it has was made, or may have been made, if that is not at `scope`.
-fn elsewhere<V: Vendor>(pass: &Pass<'_, V>, claim: Option<&Claim>, scope: &str) -> Option<String> {
-    let recorded = pass.object.status.scope.as_deref().map(|made_at| ("it was made at", made_at));
-    let claimed = claim.map(|claim| ("it may have been made at", claim.scope.as_str()));
-    let (how, there) = recorded.into_iter().chain(claimed).find(|(_, there)| *there != scope)?;
-    Some(format!("{how} {there}"))
-}
-
 /// Why the object at the vendor stays, if it does.
 fn leave_it<V: Vendor>(pass: &Pass<'_, V>) -> Option<&'static str> {
     if pass.object.annotation(ORPHAN_ANNOTATION) == Some("true") {
@@ -150,7 +142,7 @@ fn account<V: Vendor>(pass: &Pass<'_, V>, claim: Option<&Claim>) -> Result<Accou
             Some(_) => format!("account {key} is not ready; its status says why"),
         }));
     };
-    if let Some(elsewhere) = elsewhere(pass, claim, &view.scope) {
+    if let Some(elsewhere) = elsewhere::<V>(&pass.object, claim, &view.scope) {
         return Err(blocked(format!(
             "{elsewhere}, but account {key} now goes to {}; put the account back",
             view.scope

@@ -1,6 +1,7 @@
 //! What a connector stops calling its own: an object that is gone, and what leads to none. It leaves the connector before anything else is written to the
 //! vendor, or it could come to mean another's object.
 
+use super::identity::{only_shows, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::pass::{Pass, Status, Work};
 use super::plan::Stale;
@@ -17,15 +18,35 @@ impl<V: Vendor> Pass<'_, V> {
                 self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
             }
             Stale::Rename => self.drop_rename().await?,
-            Stale::Record => {
-                let mut status = self.object.status.clone();
-                (status.scope, status.renaming_to) = (None, None);
-                status.secrets.clear();
-                self.apply(status).await?;
-            }
         }
         self.outcome.next = Next::After(Duration::ZERO);
         Ok(())
+    }
+
+    /// A connector that does not manage holds nothing. Where another one has come to manage what it records, that is its own no more: else it would be
+    /// again once it manages. Returns whether it was so.
+    ///
+    /// The claim that it was created under goes first. Without a record it would count again.
+    pub(super) async fn yield_record(&mut self) -> Result<bool, WriteError> {
+        if !self.record_is_anothers() {
+            return Ok(false);
+        }
+        self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
+        let mut status = self.object.status.clone();
+        (status.scope, status.renaming_to) = (None, None);
+        status.secrets.clear();
+        self.apply(status).await?;
+        self.outcome.next = Next::After(Duration::ZERO);
+        Ok(true)
+    }
+
+    fn record_is_anothers(&self) -> bool {
+        let Some(recorded) = recorded::<V>(&self.object).filter(|_| only_shows::<V>(&self.object)) else {
+            return false;
+        };
+        let state = self.context.state();
+        let view = state.account_of(self.key).and_then(|account| state.views.get(account));
+        view.and_then(|view| state.stakes.holder(&view.realm, &recorded)).is_some()
     }
 
     /// Takes the rename that was announced out of the status: it was not applied.

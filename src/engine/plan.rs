@@ -83,15 +83,13 @@ pub struct Update {
     pub withheld: Withheld,
 }
 
-/// What a connector carries that leads to nothing of its own, or to what is another's by now.
+/// What a connector carries that leads to nothing of its own.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stale {
-    /// A claim on what another connector has.
+    /// A claim on what another connector has, or on nothing.
     Claim,
     /// A rename that was announced and not applied.
     Rename,
-    /// Under Observe and Plan: the record of an object that another connector manages now.
-    Record,
 }
 
 /// Why a pass ends without anything done.
@@ -178,9 +176,6 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     }
     if facts.claim_is_anothers {
         return Plan::Drop(Stale::Claim);
-    }
-    if facts.is_anothers && facts.policy != ManagementPolicy::Manage {
-        return Plan::Drop(Stale::Record);
     }
     match facts.own.rename(facts.snapshot, facts.absence_from) {
         Some(Rename::Failed) => return Plan::Drop(Stale::Rename),
@@ -336,11 +331,27 @@ impl<V: Vendor> Facts<'_, V> {
     }
 
     fn plan_for_lost(&self, convergence: &Convergence) -> Plan {
-        let Some(permit) = WritePermit::of(self.policy) else { return self.show_what_is_meant() };
-        if !self.own.is_gone(self.snapshot, self.absence_from) {
-            return Plan::Wait(Waiting::ForAbsence(self.absence_from));
+        let is_gone = self.own.is_gone(self.snapshot, self.absence_from);
+        if self.own.recorded.is_none() {
+            return if is_gone { self.plan_after_claim(convergence) } else { self.wait_for_absence() };
         }
-        if self.own.recorded.is_some() { Plan::Forget(permit) } else { self.plan_for_absent(convergence) }
+        match WritePermit::of(self.policy) {
+            None => self.show_what_is_meant(),
+            Some(_) if !is_gone => self.wait_for_absence(),
+            Some(permit) => Plan::Forget(permit),
+        }
+    }
+
+    /// Its claim has come to nothing, for certain. Only a create replaces it; else it would pass for ours what others make under it one day.
+    fn plan_after_claim(&self, convergence: &Convergence) -> Plan {
+        match self.plan_for_absent(convergence) {
+            create @ Plan::Create(_) => create,
+            _ => Plan::Drop(Stale::Claim),
+        }
+    }
+
+    fn wait_for_absence(&self) -> Plan {
+        Plan::Wait(Waiting::ForAbsence(self.absence_from))
     }
 
     /// The vendor itself says that it is gone: no later list has to confirm that.

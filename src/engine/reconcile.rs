@@ -7,7 +7,7 @@ use super::context::Context;
 use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
-use super::identity::open_claim;
+use super::identity::{elsewhere, open_claim};
 use super::kubernetes::WriteError;
 use super::lists::{Belief, belief};
 use super::object::ObjectKey;
@@ -60,6 +60,9 @@ impl<V: Vendor> Pass<'_, V> {
         if self.object.is_deleted() {
             return cleanup::run(self).await;
         }
+        if self.yield_record().await? {
+            return Ok(());
+        }
         let spec = match self.object.spec.clone() {
             Ok(spec) => spec,
             Err(why) => {
@@ -111,13 +114,15 @@ impl<V: Vendor> Pass<'_, V> {
         true
     }
 
-    /// The recorded identity is only valid where it was recorded.
+    /// The recorded identity is only valid where it was recorded, and a claim where it was made.
     fn scope_changed(&self, scope: &str) -> Option<Verdict> {
-        let recorded = self.object.status.scope.as_deref().filter(|recorded| *recorded != scope)?;
+        let claim_is_clean = self.memory(|memory| memory.claim_is_clean);
+        let claim = open_claim(&*self.object, &self.context.key).filter(|_| !claim_is_clean);
+        let elsewhere = elsewhere::<V>(&self.object, claim.as_ref(), scope)?;
         Some(Verdict::stalled(
             "ScopeChanged",
             format!(
-                "{}: it was made at {recorded}, but its account now goes to {scope}; put the account back, or set \
+                "{}: {elsewhere}, but its account now goes to {scope}; put the account back, or set \
                  deletionPolicy: Orphan, delete this object and create it again",
                 self.key.name
             ),
@@ -145,10 +150,15 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// Without a watch on Secrets, a rotation is only seen by looking.
     fn look_at_secrets_again(&mut self, facts: &SecretFacts) {
-        let waits = self.outcome.next == Next::Wait && (!facts.declared.is_empty());
-        if !self.context.settings.secrets_watch && (waits || self.outcome.next == Next::After(LOOK_AGAIN)) {
-            self.outcome.next = Next::After(self.context.settings.resync_interval);
+        if self.context.settings.secrets_watch {
+            return;
         }
+        let interval = self.context.settings.resync_interval;
+        self.outcome.next = match self.outcome.next {
+            Next::Wait if !facts.declared.is_empty() => Next::After(interval),
+            Next::After(pause) => Next::After(pause.min(interval)),
+            next => next,
+        };
     }
 
     async fn with_secrets(&mut self, work: &Work<'_, V>) -> Result<(), WriteError> {
@@ -241,8 +251,7 @@ impl<V: Vendor> Pass<'_, V> {
             let memory = state.memory(self.key, self.object.uid());
             (memory.claim_is_clean, memory.last_doubt)
         };
-        let claim = open_claim(&*self.object, &self.context.key)
-            .filter(|claim| claim.scope == view.scope && !is_clean);
+        let claim = open_claim(&*self.object, &self.context.key).filter(|_| !is_clean);
         let snapshot = view.reflector.snapshot();
         let belief = belief(state, view, &snapshot);
         let mut facts = Facts::<V> {

@@ -6,14 +6,14 @@ use super::cache::{Cache, Cached};
 use super::claims::{Claim, Hold, Stake, Stakes};
 use super::exclusives::{Wish, Wishes};
 use super::fingerprint::FingerprintKey;
-use super::identity::{account_key, age, object_renaming, open_claim, recorded};
+use super::identity::{account_key, age, object_renaming, only_shows, open_claim, recorded};
 use super::memory::Memory;
 use super::object::{Kind, Object, ObjectKey, key_of};
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
 use super::vendor::Vendor;
-use crate::api::{ConnectorSpec, ManagementPolicy};
+use crate::api::{AccountSpec, ConnectorSpec, ManagementPolicy};
 use crate::remote::{ExclusiveId, Identity, Reflector};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
@@ -323,6 +323,11 @@ impl<V: Vendor> State<V> {
         holds.into_iter().map(stake).collect()
     }
 
+    fn account_is_suspended(&self, key: &ObjectKey) -> bool {
+        let account = self.account_of.get(key).and_then(|account| self.accounts.get(account));
+        account.and_then(|account| account.spec.as_ref().ok()).is_some_and(AccountSpec::suspend)
+    }
+
     /// What a connector that manages asks for; one that is being deleted asks for nothing any more.
     fn wish_of(
         &self,
@@ -344,14 +349,9 @@ impl<V: Vendor> State<V> {
         }
         let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
         let is_claimed = claim.is_some_and(|claim| claim.name == V::claim(spec, object.name()));
-        let is_suspended = spec.suspend();
+        let is_suspended = spec.suspend() || self.account_is_suspended(key);
         Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, is_suspended, ids })
     }
-}
-
-/// Whether a connector is under Observe or Plan.
-fn only_shows<V: Vendor>(object: &Object<V::Connector>) -> bool {
-    object.spec.as_ref().is_ok_and(|spec| spec.management_policy() != ManagementPolicy::Manage)
 }
 
 /// What a spec asks for, sorted, each once.

@@ -30,6 +30,8 @@ pub(crate) fn exclusives_asked_for() -> usize {
 pub(crate) struct ToyAccountSpec {
     #[serde(default)]
     pub(crate) allowed_namespaces: AllowedNamespaces,
+    #[serde(default)]
+    pub(crate) suspend: bool,
 }
 
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,7 +102,7 @@ impl AccountSpec for ToyAccountSpec {
         &self.allowed_namespaces
     }
     fn suspend(&self) -> bool {
-        false
+        self.suspend
     }
     fn secret_sources(&self) -> Vec<SecretSource<'_>> {
         Vec::new()

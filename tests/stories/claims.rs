@@ -1,6 +1,8 @@
 //! Two objects ask for one connector: the older has it, the younger is told who has it and gets its turn when that one goes.
 
-use crate::plant::with_account;
+use serde_json::json;
+
+use crate::plant::{TLS, with_account};
 use crate::support::story::Story;
 
 fn plant(object: &str, host: &str) -> String {
@@ -77,6 +79,58 @@ async fn who_looked_away_does_not_get_back_what_another_has_taken_over() {
     story.delete(FIRST).await;
     story.gone(FIRST).await;
     assert!(story.vendor.connector("plant").await.is_some(), "it is the other's");
+    story.end().await;
+}
+
+#[tokio::test]
+async fn who_looked_away_has_no_claim_left_on_the_name_that_it_began_with() {
+    let story = with_account("claims-old-name").await;
+    let named = |object: &str, name: &str, policy: &str| {
+        let text =
+            plant(object, "https://ours.example.com").replace("name: plant,", &format!("name: {name},"));
+        text.replace("spec: {", &format!("spec: {{adoptionPolicy: {policy}, "))
+    };
+    story.apply(&named("zz-first", "plant-x", "Never")).await;
+    story.ready(FIRST).await;
+    story.edit(FIRST, "spec: {name: plant-y}").await;
+    story.eventually(FIRST, "renamed", |seen| seen["status"]["remote"]["name"] == "plant-y").await;
+    story.edit(FIRST, "spec: {managementPolicy: Observe}").await;
+    story.becomes(FIRST, "Ready", "True/Observed").await;
+    story.apply(&named("aa-second", "plant-y", "Always")).await;
+    story.ready(SECOND).await;
+    story.eventually(FIRST, "without a record", |seen| seen["status"]["scope"].is_null()).await;
+
+    let stranger = json!({"type": "https", "options": {"host": "https://stranger.example.com"}});
+    story.vendor.put_connector("plant-x", &stranger).await;
+    story.look_again().await;
+    story.edit(FIRST, "spec: {managementPolicy: Manage, name: plant-z}").await;
+    let first = story.ready(FIRST).await;
+    assert_eq!(first["status"]["remote"]["name"], "plant-z");
+    assert!(story.vendor.connector("plant-x").await.is_some(), "the stranger's is as it was");
+    assert_eq!(story.vendor.connectors().await.len(), 3);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn who_looks_away_while_its_secret_is_missing_does_not_get_back_what_another_has_taken_over() {
+    let mut story = with_account("claims-unread").await;
+    story.tls_secret("client").await;
+    let first =
+        TLS.replace("{name: plant-a}", "{name: zz-first}").replace("spec:\n", "spec:\n  name: plant\n");
+    story.apply(&first).await;
+    story.ready(FIRST).await;
+    story.delete("Secret/client").await;
+    story.becomes(FIRST, "Ready", "False/SecretNotFound").await;
+    story.edit(FIRST, "spec: {managementPolicy: Observe}").await;
+    story.eventually(FIRST, "seen", |seen| seen["status"]["observedGeneration"] == 2).await;
+    let second = plant("aa-second", "https://second.example.com");
+    story.apply(&second.replace("spec: {", "spec: {adoptionPolicy: Always, ")).await;
+    story.ready(SECOND).await;
+    story.eventually(FIRST, "without a record", |seen| seen["status"]["scope"].is_null()).await;
+    story.edit(FIRST, "spec: {managementPolicy: Manage}").await;
+    story.tls_secret("client").await;
+    story.becomes(FIRST, "Stalled", "True/Conflict").await;
+    assert_eq!(story.condition(SECOND, "Ready").await, "True/Succeeded");
     story.end().await;
 }
 

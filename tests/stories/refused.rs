@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, HTTPS, LIST, PATCH, PLANT_A, POST, TLS, there, with_account};
+use crate::plant::{ACCOUNT, HTTPS, LIST, NEVER_ADOPTED, PATCH, PLANT_A, POST, TLS, there, with_account};
 use crate::support::objects::condition;
 use crate::support::story::{DEADLINE, Story};
 use crate::support::wait::until;
@@ -43,6 +43,27 @@ async fn a_key_that_may_not_write_stalls_the_connector() {
     looked_at_again(&story, "now with the permission").await;
     story.ready(PLANT_A).await;
     story.cost(&["POST /connectors plant-a -> 403", POST], &[(PLANT_A, REFUSED_AND_CREATED)]).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_claim_goes_when_the_last_create_under_it_was_refused_whatever_was_doubted_before() {
+    let story = with_account("refused-after-doubt").await;
+    story.vendor.fault(json!({"method": "POST", "times": 1}), json!({"kind": "cut_before"})).await;
+    let invalid = json!({"kind": "status", "code": 422, "body": {"error": "invalid_host"}});
+    story.vendor.fault(json!({"method": "POST", "nth": 2}), invalid).await;
+    story.apply(NEVER_ADOPTED).await;
+    let refused = story.becomes(PLANT_A, "Stalled", "True/InvalidSpec").await;
+    assert_eq!(refused["metadata"]["annotations"]["connector-operator.io/claim"], Value::Null);
+
+    story.vendor.heal().await;
+    let theirs = json!({"type": "https", "options": {"host": "https://theirs.example.com/v1"}});
+    story.vendor.put_connector("plant-a", &theirs).await;
+    story.look_again().await;
+    story.becomes(PLANT_A, "Stalled", "True/Conflict").await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+    assert!(story.vendor.connector("plant-a").await.is_some(), "what somebody made by hand is theirs");
     story.end().await;
 }
 

@@ -70,7 +70,11 @@ async fn what_may_have_been_made_elsewhere_is_not_looked_for_here() {
     story.vendor.put_connector("plant-a", &theirs).await;
     story.look_again().await;
     story.edit(PLANT_A, "spec: {suspend: false}").await;
-    story.becomes(PLANT_A, "Ready", "False/Conflict").await;
+    // Created anew under another claim, nobody would ever know of the one over there.
+    story.becomes(PLANT_A, "Ready", "False/ScopeChanged").await;
+    let why = format!("plant-a: it may have been made at {here}, but its account now goes to {elsewhere}; ");
+    let message = story.message(PLANT_A, "Ready").await;
+    assert!(message.starts_with(&why), "{message}");
 
     story.delete(PLANT_A).await;
     story.becomes(PLANT_A, "Ready", "False/DeletionBlocked").await;

@@ -149,3 +149,21 @@ fn what_one_records_that_is_being_deleted_is_the_others_who_records_it_too() {
     learn(&mut state, leaving);
     assert_eq!(holder(&state).as_deref(), Some("younger"), "or it would be deleted under its hands");
 }
+
+#[test]
+fn who_uses_a_suspended_account_gives_nothing_up_and_takes_nothing() {
+    let (mut state, key) = (with_account(), FingerprintKey::new(&[7; 32]));
+    let name = ObjectKey::new("toys", "bear");
+    let mut account_is = |suspended: bool, version: u64| {
+        let metadata = json!({"name": "default", "namespace": "toys", "uid": "a", "generation": version, "resourceVersion": version.to_string()});
+        let account = json!({"metadata": metadata, "spec": {"suspend": suspended}});
+        let account: Object<<Toy as Vendor>::Account> = serde_json::from_value(account).expect("an account");
+        state.accounts.take(&None, Event::Apply(account));
+        state.connectors.take(&None, Event::Apply(bear("1", 1, 1, &["ear"])));
+        state.index(&name, &key);
+        state.wishes.of(&name).is_some_and(|wish| wish.is_suspended)
+    };
+    assert!(!account_is(false, 1));
+    assert!(account_is(true, 2));
+    assert!(!account_is(false, 3));
+}

@@ -154,6 +154,22 @@ async fn what_differs_in_its_name_is_a_conflict_until_always_consents() {
 }
 
 #[tokio::test]
+async fn what_is_still_being_made_is_taken_over_once_that_is_done() {
+    let mut making = there("line-7", &[ONE]);
+    making["State"] = "Creating".into();
+    let (story, id) = found("omf-adopt-making", making).await;
+    story.apply(&connection("line-7", &[ONE], "")).await;
+    let waits = |seen: &Value| {
+        seen["status"]["conditions"].to_string().contains("it can be taken over when that is over")
+    };
+    story.eventually(LINE_7, "told to wait", waits).await;
+    story.vendor.data_hub().change_connection(&id, &json!({"State": "Active"})).await;
+    assert_eq!(id_of(&story.ready(LINE_7).await), id);
+    story.cost(&[], &[(LINE_7, "status, patch, status")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
 async fn never_refuses_even_what_is_identical() {
     let (story, id) = found("omf-adopt-never", there("line-7", &[ONE])).await;
     story.apply(&connection("line-7", &[ONE], "adoptionPolicy: Never")).await;
