@@ -24,7 +24,7 @@ export SEEDS FIRST_SEED JOBS SEED CRASH_AT CRASHED_SEEDS
 help: ## Explain these commands
 	@echo "make <command>, with Rust and Go installed; everything else is built once and kept in $(CACHE)"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## See it work on a real control plane, with an emulated vendor; KEEP=1 leaves it all running
 	@tests/build-tools control-plane >/dev/null

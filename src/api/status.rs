@@ -97,7 +97,7 @@ pub struct PlannedChange {
     /// What the vendor has. Absent: nothing, or a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What the spec asks for. Absent: nothing, or a secret.
+    /// What the spec asks for; "changed" for a secret. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
