@@ -9,7 +9,8 @@ use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Blocked, Bond, Waiting};
 use super::queue::Next;
 use super::report::{
-    blocked, describe, planned, rename_doubted, secrets_status, standoff, taken, waits_for_release,
+    blocked, describe, planned, rename_doubted, secrets_status, standoff, taken, waits_for_account,
+    waits_for_release,
 };
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
@@ -157,6 +158,13 @@ impl<V: Vendor> Pass<'_, V> {
                     return Ok(());
                 }
                 self.await_vendor(work, &entry, false).await
+            }
+            Waiting::ForAccountOf(keeper, identity) => {
+                let message = waits_for_account(&self.key.name, &keeper, &identity, !work.account.is_foreign);
+                self.say(Verdict::progressing(message)).await?;
+                // That account may come to be connected as another realm, of which this one does not hear.
+                self.outcome.next = Next::After(LOOK_AGAIN);
+                Ok(())
             }
             Waiting::ForRelease(had) => {
                 let verdict = Verdict::progressing(waits_for_release(

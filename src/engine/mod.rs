@@ -44,5 +44,6 @@ pub mod state;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod toy;
+pub mod unconnected;
 pub mod vendor;
 pub mod watch;

@@ -105,6 +105,8 @@ pub enum Waiting {
     ForRegistration(WhenAbsent),
     /// The vendor is still at work on it.
     ForVendor(Identity, Bond),
+    /// Another connector may have it, whose account is not connected.
+    ForAccountOf(ObjectKey, Identity),
     /// What is missing has to be given up by others first. The identity: what is there and ours by now.
     ForRelease(Option<(Identity, Bond)>),
 }
@@ -157,6 +159,8 @@ pub struct Facts<'a, V: Vendor> {
     pub winner: Option<(Identity, Stake)>,
     /// Whether the object that its status records has come to be another's, who asks for it: while it did not manage, it held nothing.
     pub is_anothers: bool,
+    /// Who may have what it would take over, and cannot be asked: a connector whose account is not connected.
+    pub keeper: Option<ObjectKey>,
     /// How what it asks for stands, where only one can have that. Only a connector that manages contends.
     pub contest: Contest,
     /// What to do when nothing is there.
@@ -189,6 +193,10 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     }
     if let Some(permit) = WritePermit::of(facts.policy).filter(|_| facts.is_anothers) {
         return Plan::Forget(permit);
+    }
+    let keeper = facts.keeper.as_ref().filter(|_| facts.policy == ManagementPolicy::Manage);
+    if let Some((keeper, identity)) = keeper.zip(facts.adopted()) {
+        return Plan::Wait(Waiting::ForAccountOf(keeper.clone(), identity));
     }
     match facts.locate() {
         Located::Here(identity, bond) => facts.plan_for_existing(identity, bond, convergence),
@@ -238,6 +246,14 @@ impl<V: Vendor> Facts<'_, V> {
     fn holder_before_me(&self) -> Option<(Identity, ObjectKey)> {
         let (identity, winner) = self.winner.as_ref().filter(|_| self.policy == ManagementPolicy::Manage)?;
         (winner.connector != *self.me).then(|| (identity.clone(), winner.connector.clone()))
+    }
+
+    /// What it would take over.
+    pub fn adopted(&self) -> Option<Identity> {
+        match self.locate() {
+            Located::Here(identity, Bond::Adopted) => Some(identity),
+            _ => None,
+        }
     }
 
     fn locate(&self) -> Located {

@@ -264,6 +264,7 @@ impl<V: Vendor> Pass<'_, V> {
             claim_is_anothers: false,
             winner: None,
             is_anothers: false,
+            keeper: None,
             contest: Contest::default(),
             when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,
@@ -271,6 +272,9 @@ impl<V: Vendor> Pass<'_, V> {
             absence_from: self.absence_from(view, last_doubt),
         };
         facts.contend(&view.realm, &state.wishes, &state.stakes);
+        let keeper_of =
+            |identity: Identity| state.unconnected.keeper(&view.scope, &identity, self.key).cloned();
+        facts.keeper = facts.adopted().and_then(keeper_of);
         let memory = state.memory(self.key, self.object.uid());
         if let Some((changes, list)) = facts.sight() {
             memory.convergence.saw(&changes, list, Instant::now());

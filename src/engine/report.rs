@@ -2,6 +2,7 @@
 
 use super::events::{Event, EventPublisher, EventType};
 use super::exclusives::{Contest, Holder};
+use super::object::ObjectKey;
 use super::plan::Blocked;
 use super::secret_facts::{SecretFacts, secret_differences};
 use super::status::{FurtherCondition, Progress, Verdict};
@@ -160,6 +161,14 @@ pub fn waits_for_release(name: &str, noun: &str, contest: &Contest, may_see: boo
     let count = contest.withheld.len();
     let what = if count == 1 { format!("one {noun}") } else { format!("{count} {noun}s") };
     format!("{name}: {what} is taken over once released by {}", givers(contest, may_see))
+}
+
+/// What a person reads while the account of one who may have what `name` would take over is not connected.
+pub fn waits_for_account(name: &str, keeper: &ObjectKey, identity: &Identity, may_see: bool) -> String {
+    let keeper = if may_see { keeper.to_string() } else { "another connector".into() };
+    format!(
+        "{name}: {identity} may be managed by {keeper}, whose account is not connected at present; it is not taken over before that is known"
+    )
 }
 
 fn givers(contest: &Contest, may_see: bool) -> String {

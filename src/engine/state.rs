@@ -12,6 +12,7 @@ use super::object::{Kind, Object, ObjectKey, key_of};
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
+use super::unconnected::Unconnected;
 use super::vendor::Vendor;
 use crate::api::{AccountSpec, ConnectorSpec, ManagementPolicy};
 use crate::remote::{ExclusiveId, Identity, Reflector};
@@ -122,6 +123,8 @@ pub struct State<V: Vendor> {
     pub secrets: SecretIndex,
     /// Who has a stake in which identity.
     pub stakes: Stakes,
+    /// What connectors record whose account is not connected.
+    pub unconnected: Unconnected,
     /// Who asks for what only one can have.
     pub wishes: Wishes,
     /// The accounts as connected.
@@ -148,6 +151,7 @@ impl<V: Vendor> State<V> {
             namespaces: namespaces.then(|| Cache::new([None])),
             secrets: SecretIndex::default(),
             stakes: Stakes::default(),
+            unconnected: Unconnected::default(),
             wishes: Wishes::default(),
             views: BTreeMap::new(),
             remotes: BTreeMap::new(),
@@ -196,6 +200,7 @@ impl<V: Vendor> State<V> {
             self.unmanaged.remove(key);
         }
         let wish = object.as_deref().and_then(|object| self.wish_of(key, object, fingerprint_key));
+        let kept = object.as_deref().and_then(|object| self.kept_without_account(key, object));
         let stakes = object.map(|object| self.stakes_of(key, &object, fingerprint_key)).unwrap_or_default();
         if !self.account_of.contains_key(key) {
             self.memory.remove(key);
@@ -208,6 +213,10 @@ impl<V: Vendor> State<V> {
             others.extend(self.onlookers(realm, &[taken].into(), &BTreeSet::new()));
         }
         others.extend(self.wishes.set(key, wish));
+        if let Some(freed) = self.unconnected.set(key, kept) {
+            let realms: BTreeSet<&str> = self.views.values().map(|view| &*view.realm).collect();
+            others.extend(realms.iter().flat_map(|realm| self.stakes.interested(realm, &freed)).cloned());
+        }
         others
     }
 
@@ -286,6 +295,19 @@ impl<V: Vendor> State<V> {
                 self.account_of.remove(key);
             }
         }
+    }
+
+    /// What a connector that manages records, and where, while its account is not connected.
+    fn kept_without_account(
+        &self,
+        key: &ObjectKey,
+        object: &Object<V::Connector>,
+    ) -> Option<(String, Identity)> {
+        let view = self.account_of.get(key).and_then(|account| self.views.get(account));
+        if view.is_some() || only_shows::<V>(object) {
+            return None;
+        }
+        Some((object.status.scope.clone()?, recorded::<V>(object)?))
     }
 
     fn stakes_of(

@@ -36,7 +36,9 @@ pub(crate) async fn helm_4(cluster: &Cluster) {
     rolls(cluster, &shell).await;
     keeps_secrets(cluster, &shell);
 
-    say("\nAs NOTES.txt says: the connectors first, then the accounts, then the operator. One is to stay at the vendor.");
+    say(
+        "\nAs NOTES.txt says: the connectors first, then the accounts, then the operator. One is to stay at the vendor.",
+    );
     shell.run("kubectl patch onomondoconnector ingest -n iot --type=merge -p '{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'");
     samples.delete(&shell);
     assert_eq!(cluster.vendors.have().await, [LEFT_AT_THE_VENDORS[0], "onomondo ingest"]);

@@ -73,6 +73,7 @@ where
         claim_is_anothers: false,
         winner: None,
         is_anothers: false,
+        keeper: None,
         contest: Contest::default(),
         when_absent: WhenAbsent::Create,
         snapshot: &snapshot,

@@ -97,6 +97,7 @@ impl World {
             claim_is_anothers: false,
             winner: None,
             is_anothers: false,
+            keeper: None,
             contest: Contest::default(),
             when_absent: WhenAbsent::Create,
             snapshot: &self.snapshot,

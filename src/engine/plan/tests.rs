@@ -70,6 +70,7 @@ impl Situation {
             claim_is_anothers: false,
             winner: self.winner.clone().map(|winner| ("plant-a".into(), winner)),
             is_anothers: self.is_anothers,
+            keeper: None,
             contest: Contest::default(),
             when_absent: WhenAbsent::Create,
             snapshot: &snapshot,
