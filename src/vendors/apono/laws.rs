@@ -5,7 +5,7 @@ use super::*;
 use crate::emulator::{Configuration, DEFAULT_APONO_TOKEN, Emulator, InProcess};
 use crate::engine::vendor::{SecretValues, Updated};
 use crate::remote::{Client as Http, Snapshot, Source, Transport};
-use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
+use crate::vendors::in_process::{WHOLE, answering, connection, in_paused_time, transport};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
@@ -218,6 +218,15 @@ fn pages_that_lead_nowhere_are_not_followed_for_hours() {
 }
 
 #[test]
+fn a_gateways_page_in_answer_to_a_delete_proves_nothing() {
+    in_paused_time(async {
+        let gateway = answering(200, "text/html", "<html>Please sign in</html>");
+        let error =
+            client(connection(gateway, WHOLE)).delete("c-1").await.expect_err("a page deletes nothing");
+        assert!(matches!(error, RemoteError::Malformed { .. }) && error.may_have_applied(), "{error}");
+    });
+}
+
 fn a_page_token_that_is_no_text_is_no_end() {
     in_paused_time(async {
         let pages = Transport::new(tower::service_fn(|_: http::Request<Bytes>| async {
