@@ -188,3 +188,21 @@ fn a_connection_that_was_deleted_is_gone_in_the_end_however_it_is_listed() {
         });
     }
 }
+
+fn spec_of(client_ids: &[&str]) -> OmfConnectionSpec {
+    serde_json::from_value(json!({"clientIds": client_ids})).expect("a spec")
+}
+
+#[test]
+fn a_client_that_stands_there_twice_is_asked_for_once() {
+    let spec = spec_of(&["Gateway-8", CLIENTS[0], "gateway-8", &CLIENTS[0].to_uppercase(), "gateway-7"]);
+    let asked: Vec<&str> = Omf::exclusive(&spec).into_iter().map(|(_, label)| label).collect();
+    assert_eq!(asked, ["Gateway-8", CLIENTS[0], "gateway-7"]);
+}
+
+#[test]
+fn a_client_that_stands_there_twice_is_sent_once() {
+    let spec = spec_of(&["Gateway-8", CLIENTS[0], "gateway-8", &CLIENTS[0].to_uppercase(), "gateway-7"]);
+    let sent: Vec<&str> = declared::available(&spec, &NOTHING).collect();
+    assert_eq!(sent, ["Gateway-8", CLIENTS[0], "gateway-7"]);
+}
