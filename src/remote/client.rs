@@ -91,7 +91,8 @@ impl Client {
         &self.budget
     }
 
-    /// The deadline of one call, from its turn in the budget to the last byte of the answer, fetching a token included.
+    /// The deadline of one call, from its turn in the budget to the last byte of the answer, fetching a token included. It waits as long for its
+    /// turn, or longer where the budget is small.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout.load(Ordering::Relaxed))
     }
@@ -144,7 +145,8 @@ impl Client {
         read: impl Fn(Opened) -> F,
     ) -> Result<A, RemoteError> {
         let patience = self.request_timeout();
-        self.budget.acquire(call.class, patience).await?;
+        let turn = patience.max(self.budget.lock().round());
+        self.budget.acquire(call.class, turn).await?;
         let deadline = Instant::now() + patience;
         let credential = self.authorization.credential(&self.connection, patience).await?;
         let (status, answer) = self.attempt(call, &credential, deadline, &read).await?;

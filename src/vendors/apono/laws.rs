@@ -7,13 +7,14 @@ use crate::engine::vendor::{SecretValues, Updated};
 use crate::remote::{Client as Http, Snapshot, Source, Transport};
 use crate::vendors::in_process::{WHOLE, answering, connection, in_paused_time, transport};
 use bytes::Bytes;
+use futures::future::join_all;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceExt};
 
 /// The vendor, and its client as the operator has it.
@@ -227,6 +228,52 @@ fn a_gateways_page_in_answer_to_a_delete_proves_nothing() {
     });
 }
 
+/// An account of which the least budget is used, with these connectors in pages of one.
+async fn with_two_requests_a_minute(count: usize) -> Client {
+    let page_of_one = ("apono.largest-page".to_owned(), "1".to_owned());
+    let setting = Setting::new(&[page_of_one], WHOLE);
+    for number in 0..count {
+        setting.control(&format!("connectors/c-{number}"), &json!({})).await;
+    }
+    client(Connection { requests_per_minute: 2, ..connection(transport(setting.emulator), WHOLE) })
+}
+
+#[test]
+fn a_list_of_two_pages_comes_to_its_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        let client = with_two_requests_a_minute(2).await;
+        assert_eq!(client.list().await.expect("a list").len(), 2);
+    });
+}
+
+#[test]
+fn a_list_and_an_update_at_a_time_come_to_their_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        let client = with_two_requests_a_minute(3).await;
+        let (listed, renamed) = tokio::join!(client.list(), client.rename("c-0", "Edge"));
+        assert_eq!(listed.expect("a list").len(), 3);
+        assert!(matches!(renamed.expect("an update"), Updated::Written(_)));
+    });
+}
+
+#[test]
+fn a_storm_of_updates_comes_to_its_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        const UPDATES: usize = 12;
+        let client = with_two_requests_a_minute(UPDATES).await;
+        let updates = (0..UPDATES).map(async |number| {
+            let id = format!("c-{number}");
+            // Each is tried again when the budget says, as the engine does.
+            while let Err(error) = client.rename(&id, &format!("Edge{number}")).await {
+                let RemoteError::BudgetSpent(wait) = error else { panic!("{id}: {error}") };
+                sleep(wait).await;
+            }
+        });
+        timeout(Duration::from_hours(1), join_all(updates)).await.expect("24 requests took an hour");
+    });
+}
+
+#[test]
 fn a_page_token_that_is_no_text_is_no_end() {
     in_paused_time(async {
         let pages = Transport::new(tower::service_fn(|_: http::Request<Bytes>| async {
