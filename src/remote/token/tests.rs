@@ -430,3 +430,18 @@ async fn a_source_that_nobody_uses_is_forgotten() {
     }
     assert_eq!(lock(&tokens.0).sources.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_still_known_in_the_vendors_words_when_the_next_one_has_come() {
+    let (vendor, tokens) = (Vendor::new(), TokenCache::default());
+    let grant = |token: &str| Some(format!(r#"{{"access_token":"{token}","expires_in":100}}"#));
+    vendor.set(|vendor| vendor.token_body = grant("eyJ-first-of-all"));
+    let client = vendor.client(&tokens, SECRET);
+    call(&client).await.expect("an answer");
+    // The second one comes while a call with the first could still be under way.
+    vendor.set(|vendor| vendor.token_body = grant("abc-the-second"));
+    advance(Duration::from_secs(101)).await;
+    call(&client).await.expect("an answer");
+    assert!(client.repeats_credential("the token abc-the-second is not known"));
+    assert!(client.repeats_credential("the token eyJ-first-of-all is not known"), "the first one is shown");
+}
