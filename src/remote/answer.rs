@@ -8,7 +8,10 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use rustls::CertificateError;
 use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -145,10 +148,34 @@ fn expect_json(status: StatusCode, content_type: Option<&str>) -> Result<(), Rem
 }
 
 /// The cause at the bottom, in the network library's words; those hold no URL (the transport takes it out).
-fn unreachable(error: &(dyn std::error::Error + 'static)) -> RemoteError {
+fn unreachable(error: &(dyn Error + 'static)) -> RemoteError {
     let mut cause = error;
-    while let Some(deeper) = cause.source() {
+    loop {
+        if let Some(words) = out_of_time(cause) {
+            return RemoteError::Unreachable(words.to_owned());
+        }
+        let Some(deeper) = cause.source() else { break };
         cause = deeper;
     }
     RemoteError::Unreachable(cause.to_string().chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// What is wrong with a certificate that is not valid now. The library's own words count the seconds since then, and a condition must not move by
+/// itself.
+fn out_of_time(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    use CertificateError as Why;
+    let mut inner = cause;
+    // An I/O error that holds another one passes it over when it is asked for its source.
+    while let Some(held) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        inner = held;
+    }
+    let rustls::Error::InvalidCertificate(why) = inner.downcast_ref()? else { return None };
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => Some("its certificate has expired"),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => Some("its certificate is not valid yet"),
+        Why::ExpiredRevocationList | Why::ExpiredRevocationListContext { .. } => {
+            Some("the revocation list for its certificate has expired")
+        }
+        _ => None,
+    }
 }
