@@ -51,6 +51,8 @@ pub(super) struct Granted {
 pub(super) struct Road<'a> {
     pub(super) connection: &'a Connection,
     pub(super) places: &'a Places,
+    /// How long it may take, and when that is over.
+    pub(super) patience: Duration,
     pub(super) deadline: Instant,
 }
 
@@ -103,7 +105,8 @@ impl Road<'_> {
         let result = timeout_at(self.deadline, exchange)
             .instrument(span.clone())
             .await
-            .unwrap_or_else(|_| Err(RemoteError::Timeout(started.elapsed())));
+            // Not how long this one took: a condition must not move by itself.
+            .unwrap_or_else(|_| Err(RemoteError::Timeout(self.patience)));
         let status = result.as_ref().ok().map(|response| response.status.as_u16());
         spans::answer(&span, status);
         (self.connection.observer)(operation, status.unwrap_or(0), started.elapsed());

@@ -243,7 +243,7 @@ impl TokenSource {
 
     async fn fetch(&self, connection: &Connection, patience: Duration) -> Result<Token, RemoteError> {
         let began = Instant::now();
-        let road = Road { connection, places: &self.places, deadline: began + patience };
+        let road = Road { connection, places: &self.places, patience, deadline: began + patience };
         let result = self.obtain(&road).await;
         let now = Instant::now();
         let mut state = lock(&self.state);
