@@ -15,8 +15,8 @@ use std::io;
 use std::time::Duration;
 use tower::ServiceExt;
 
-/// The most bytes of an answer that is no list.
-const ANSWER_LIMIT: usize = 1024 * 1024;
+/// The most bytes of an answer that is neither a list nor an element of one.
+pub(super) const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// A whole answer.
 pub struct Response {
@@ -78,9 +78,9 @@ pub(super) async fn open(transport: &Transport, request: Request<Bytes>) -> Resu
 }
 
 impl Opened {
-    /// Reads an answer that is no list. Of a refusal the status counts: where its body is too large or breaks off, only the vendor's own words are lost.
-    pub(super) async fn whole(mut self) -> Result<Response, RemoteError> {
-        let body = match self.rest().await {
+    /// Reads an answer that is no list, of at most `limit` bytes. Of a refusal the status counts: where its body is too large or breaks off, only the vendor's own words are lost.
+    pub(super) async fn whole(mut self, limit: usize) -> Result<Response, RemoteError> {
+        let body = match self.rest(limit).await {
             Err(_) if !self.status.is_success() => Bytes::new(),
             read => read?,
         };
@@ -92,11 +92,11 @@ impl Opened {
         })
     }
 
-    async fn rest(&mut self) -> Result<Bytes, RemoteError> {
+    async fn rest(&mut self, limit: usize) -> Result<Bytes, RemoteError> {
         let mut body = BytesMut::new();
         while let Some(data) = self.next().await? {
-            if body.len() + data.len() > ANSWER_LIMIT {
-                let what = format!("more than {ANSWER_LIMIT} bytes");
+            if body.len() + data.len() > limit {
+                let what = format!("more than {limit} bytes");
                 return Err(RemoteError::Malformed { status: self.status, what });
             }
             body.extend_from_slice(&data);
@@ -112,7 +112,7 @@ impl Opened {
         taken: usize,
     ) -> Result<ListAnswer<T>, RemoteError> {
         if !self.status.is_success() {
-            return Ok(ListAnswer::Refused(self.whole().await?));
+            return Ok(ListAnswer::Refused(self.whole(ANSWER_LIMIT).await?));
         }
         expect_json(self.status, self.content_type().as_deref())?;
         let mut rows = Rows::new(self.status, member, limit, taken);

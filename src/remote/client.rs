@@ -107,7 +107,7 @@ impl Client {
     /// # Errors
     /// No answer, too large an answer, or no budget. A 429, or a 5xx that names a wait, has held the account by the time that this returns.
     pub async fn send(&self, call: Call) -> Result<Response, RemoteError> {
-        self.exchange(&call, Opened::whole).await
+        self.exchange(&call, |answer| answer.whole(call.answer_limit)).await
     }
 
     /// Sends one call and decodes the list that comes, row by row: in `member` where the answer is an object, as `items` in

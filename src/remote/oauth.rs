@@ -3,7 +3,7 @@
 //! Neither follows a redirect, and a secret is sent nowhere that the administrator has not allowed. Of what the endpoints answer, errors show
 //! only RFC 6749's own codes.
 
-use super::answer::{Response, open};
+use super::answer::{ANSWER_LIMIT, Response, open};
 use super::authorization::Places;
 use super::client::Connection;
 use super::errors::RemoteError;
@@ -101,7 +101,7 @@ impl Road<'_> {
         let _place = self.places.take(self.deadline).await?;
         let started = Instant::now();
         let span = spans::vendor_call(operation, request.method(), request.uri().host());
-        let exchange = async { open(&self.connection.transport, request).await?.whole().await };
+        let exchange = async { open(&self.connection.transport, request).await?.whole(ANSWER_LIMIT).await };
         let result = timeout_at(self.deadline, exchange)
             .instrument(span.clone())
             .await
