@@ -8,12 +8,15 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use rustls::CertificateError;
 use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 use tower::ServiceExt;
 
-/// The most bytes of an answer that is no list.
-const ANSWER_LIMIT: usize = 1024 * 1024;
+/// The most bytes of an answer that is neither a list nor an element of one.
+pub(super) const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// A whole answer.
 pub struct Response {
@@ -75,9 +78,9 @@ pub(super) async fn open(transport: &Transport, request: Request<Bytes>) -> Resu
 }
 
 impl Opened {
-    /// Reads an answer that is no list. Of a refusal the status counts: where its body is too large or breaks off, only the vendor's own words are lost.
-    pub(super) async fn whole(mut self) -> Result<Response, RemoteError> {
-        let body = match self.rest().await {
+    /// Reads an answer that is no list, of at most `limit` bytes. Of a refusal the status counts: where its body is too large or breaks off, only the vendor's own words are lost.
+    pub(super) async fn whole(mut self, limit: usize) -> Result<Response, RemoteError> {
+        let body = match self.rest(limit).await {
             Err(_) if !self.status.is_success() => Bytes::new(),
             read => read?,
         };
@@ -89,11 +92,11 @@ impl Opened {
         })
     }
 
-    async fn rest(&mut self) -> Result<Bytes, RemoteError> {
+    async fn rest(&mut self, limit: usize) -> Result<Bytes, RemoteError> {
         let mut body = BytesMut::new();
         while let Some(data) = self.next().await? {
-            if body.len() + data.len() > ANSWER_LIMIT {
-                let what = format!("more than {ANSWER_LIMIT} bytes");
+            if body.len() + data.len() > limit {
+                let what = format!("more than {limit} bytes");
                 return Err(RemoteError::Malformed { status: self.status, what });
             }
             body.extend_from_slice(&data);
@@ -109,7 +112,7 @@ impl Opened {
         taken: usize,
     ) -> Result<ListAnswer<T>, RemoteError> {
         if !self.status.is_success() {
-            return Ok(ListAnswer::Refused(self.whole().await?));
+            return Ok(ListAnswer::Refused(self.whole(ANSWER_LIMIT).await?));
         }
         expect_json(self.status, self.content_type().as_deref())?;
         let mut rows = Rows::new(self.status, member, limit, taken);
@@ -145,10 +148,34 @@ fn expect_json(status: StatusCode, content_type: Option<&str>) -> Result<(), Rem
 }
 
 /// The cause at the bottom, in the network library's words; those hold no URL (the transport takes it out).
-fn unreachable(error: &(dyn std::error::Error + 'static)) -> RemoteError {
+fn unreachable(error: &(dyn Error + 'static)) -> RemoteError {
     let mut cause = error;
-    while let Some(deeper) = cause.source() {
+    loop {
+        if let Some(words) = out_of_time(cause) {
+            return RemoteError::Unreachable(words.to_owned());
+        }
+        let Some(deeper) = cause.source() else { break };
         cause = deeper;
     }
     RemoteError::Unreachable(cause.to_string().chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// What is wrong with a certificate that is not valid now. The library's own words count the seconds since then, and a condition must not move by
+/// itself.
+fn out_of_time(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    use CertificateError as Why;
+    let mut inner = cause;
+    // An I/O error that holds another one passes it over when it is asked for its source.
+    while let Some(held) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        inner = held;
+    }
+    let rustls::Error::InvalidCertificate(why) = inner.downcast_ref()? else { return None };
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => Some("its certificate has expired"),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => Some("its certificate is not valid yet"),
+        Why::ExpiredRevocationList | Why::ExpiredRevocationListContext { .. } => {
+            Some("the revocation list for its certificate has expired")
+        }
+        _ => None,
+    }
 }

@@ -126,6 +126,14 @@ impl Budget {
         }
     }
 
+    /// How long it takes until every class has had a turn. Who could not wait so long would never get the second of two requests where a minute has
+    /// but a few: what the first one spent would be for nothing, again and again.
+    pub fn round(&self) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "three are few")]
+        let tokens = CLASSES as f64;
+        Duration::from_secs_f64(tokens / refill_per_second(self.per_minute)) + Duration::from_secs(1)
+    }
+
     fn next_class(&self) -> Option<usize> {
         (0..CLASSES).map(|step| (self.turn + step) % CLASSES).find(|class| !self.lines[*class].is_empty())
     }

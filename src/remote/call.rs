@@ -1,7 +1,9 @@
 //! One request to a vendor, before it has a credential.
 
+use super::answer::ANSWER_LIMIT;
 use super::budget::Class;
 use super::errors::RemoteError;
+use super::rows::ELEMENT_LIMIT;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
@@ -17,6 +19,8 @@ pub struct Call {
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
     body: Option<Bytes>,
+    /// The most bytes of an answer that is no list.
+    pub(super) answer_limit: usize,
 }
 
 /// Everything but the unreserved characters of RFC 3986.
@@ -32,12 +36,20 @@ impl Call {
             path: path.iter().map(ToString::to_string).collect(),
             query: Vec::new(),
             body: None,
+            answer_limit: ANSWER_LIMIT,
         }
     }
 
     /// A read.
     pub fn get(operation: &'static str, path: &[&str]) -> Self {
         Self::new(operation, Class::Read, Method::GET, path)
+    }
+
+    /// The answer is one element of a list: it may be as large as the list has it. What could be created could else not be changed.
+    #[must_use]
+    pub fn for_an_element(mut self) -> Self {
+        self.answer_limit = ELEMENT_LIMIT;
+        self
     }
 
     /// Adds a query parameter.

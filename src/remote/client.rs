@@ -91,7 +91,8 @@ impl Client {
         &self.budget
     }
 
-    /// The deadline of one call, from its turn in the budget to the last byte of the answer, fetching a token included.
+    /// The deadline of one call, from its turn in the budget to the last byte of the answer, fetching a token included. It waits as long for its
+    /// turn, or longer where the budget is small.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout.load(Ordering::Relaxed))
     }
@@ -106,7 +107,7 @@ impl Client {
     /// # Errors
     /// No answer, too large an answer, or no budget. A 429, or a 5xx that names a wait, has held the account by the time that this returns.
     pub async fn send(&self, call: Call) -> Result<Response, RemoteError> {
-        self.exchange(&call, Opened::whole).await
+        self.exchange(&call, |answer| answer.whole(call.answer_limit)).await
     }
 
     /// Sends one call and decodes the list that comes, row by row: in `member` where the answer is an object, as `items` in
@@ -144,7 +145,8 @@ impl Client {
         read: impl Fn(Opened) -> F,
     ) -> Result<A, RemoteError> {
         let patience = self.request_timeout();
-        self.budget.acquire(call.class, patience).await?;
+        let turn = patience.max(self.budget.lock().round());
+        self.budget.acquire(call.class, turn).await?;
         let deadline = Instant::now() + patience;
         let credential = self.authorization.credential(&self.connection, patience).await?;
         let (status, answer) = self.attempt(call, &credential, deadline, &read).await?;

@@ -3,7 +3,7 @@
 //! Neither follows a redirect, and a secret is sent nowhere that the administrator has not allowed. Of what the endpoints answer, errors show
 //! only RFC 6749's own codes.
 
-use super::answer::{Response, open};
+use super::answer::{ANSWER_LIMIT, Response, open};
 use super::authorization::Places;
 use super::client::Connection;
 use super::errors::RemoteError;
@@ -51,6 +51,8 @@ pub(super) struct Granted {
 pub(super) struct Road<'a> {
     pub(super) connection: &'a Connection,
     pub(super) places: &'a Places,
+    /// How long it may take, and when that is over.
+    pub(super) patience: Duration,
     pub(super) deadline: Instant,
 }
 
@@ -99,11 +101,12 @@ impl Road<'_> {
         let _place = self.places.take(self.deadline).await?;
         let started = Instant::now();
         let span = spans::vendor_call(operation, request.method(), request.uri().host());
-        let exchange = async { open(&self.connection.transport, request).await?.whole().await };
+        let exchange = async { open(&self.connection.transport, request).await?.whole(ANSWER_LIMIT).await };
         let result = timeout_at(self.deadline, exchange)
             .instrument(span.clone())
             .await
-            .unwrap_or_else(|_| Err(RemoteError::Timeout(started.elapsed())));
+            // Not how long this one took: a condition must not move by itself.
+            .unwrap_or_else(|_| Err(RemoteError::Timeout(self.patience)));
         let status = result.as_ref().ok().map(|response| response.status.as_u16());
         spans::answer(&span, status);
         (self.connection.observer)(operation, status.unwrap_or(0), started.elapsed());

@@ -25,7 +25,7 @@ pub struct Listed<T> {
 }
 
 /// The most bytes of one element. An OMF connection with 10,000 clients has about 400 KB.
-const ELEMENT_LIMIT: usize = 4 * 1024 * 1024;
+pub(super) const ELEMENT_LIMIT: usize = 4 * 1024 * 1024;
 /// What a JSON value takes in memory at least, however short its text is.
 const VALUE: usize = size_of::<Value>();
 /// The most bytes beside the list.

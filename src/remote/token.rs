@@ -143,6 +143,8 @@ type Pending = BoxFuture<'static, Result<Token, RemoteError>>;
 #[derive(Default)]
 struct State {
     token: Option<Token>,
+    /// The one before it: a call that was sent with it may still be under way, and the vendor may repeat it.
+    former: Option<Token>,
     /// What the discovery document said.
     discovered: Option<Url>,
     /// The last failure, and until when it stands.
@@ -206,15 +208,20 @@ impl TokenSource {
     /// Whether a text may tell of the client's secret or of its token.
     pub(super) fn is_repeated_in(&self, text: &str) -> bool {
         let state = lock(&self.state);
-        let header = state.token.as_ref().and_then(|token| token.header.to_str().ok());
+        let mut headers = [&state.token, &state.former]
+            .into_iter()
+            .flatten()
+            .filter_map(|token| token.header.to_str().ok());
         overlaps(self.client.secret.expose_secret(), text)
-            || header.is_some_and(|header| overlaps(credential_of(header), text))
+            || headers.any(|header| overlaps(credential_of(header), text))
     }
 
     /// Sees that `token` is not used again; a newer one stays.
     pub(super) fn forget(&self, token: &Token) {
         let mut state = lock(&self.state);
-        state.token.take_if(|known| known.number == token.number);
+        if state.token.as_ref().is_some_and(|known| known.number == token.number) {
+            state.former = state.token.take();
+        }
     }
 
     /// Begins to fetch a token, where nobody has. It is a task of its own: who waits for it may go away, and it still ends for the others.
@@ -236,7 +243,7 @@ impl TokenSource {
 
     async fn fetch(&self, connection: &Connection, patience: Duration) -> Result<Token, RemoteError> {
         let began = Instant::now();
-        let road = Road { connection, places: &self.places, deadline: began + patience };
+        let road = Road { connection, places: &self.places, patience, deadline: began + patience };
         let result = self.obtain(&road).await;
         let now = Instant::now();
         let mut state = lock(&self.state);
@@ -250,7 +257,9 @@ impl TokenSource {
                     refresh_at: began + granted.life * REFRESHED_AT / 100,
                     expires_at: began + granted.life,
                 };
-                state.token = Some(token.clone());
+                if let Some(former) = state.token.replace(token.clone()) {
+                    state.former = Some(former);
+                }
                 state.failed = None;
                 Ok(token)
             }

@@ -73,21 +73,35 @@ pub fn transport(settings: &TransportSettings) -> Result<Transport, BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::answer::open;
     use http_body_util::BodyExt;
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
     /// An HTTPS server for `localhost` that gives `answer` to each of `connections`, and its certificate.
     fn https(answer: &'static str, connections: usize) -> (u16, String) {
-        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+        https_with(|_| {}, answer, connections)
+    }
+
+    /// The same with another certificate.
+    fn https_with(
+        change: impl FnOnce(&mut CertificateParams),
+        answer: &'static str,
+        connections: usize,
+    ) -> (u16, String) {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        change(&mut params);
+        let signing_key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&signing_key).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("protocol versions")
             .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .with_single_cert(vec![certificate.der().clone()], key)
             .expect("a server");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -104,7 +118,7 @@ mod tests {
                 }
             }
         });
-        (port, certified.cert.pem())
+        (port, certificate.pem())
     }
 
     async fn get(port: u16, ca_pem: Option<String>) -> Result<(u16, Bytes), BoxError> {
@@ -165,5 +179,25 @@ mod tests {
         drop(listener);
         let error = get(port, None).await.expect_err("nobody listens there").to_string();
         assert!(!error.contains("/connectors") && !error.contains("localhost"), "{error}");
+    }
+
+    async fn what_is_said_of(change: impl FnOnce(&mut CertificateParams)) -> String {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (port, pem) = https_with(change, "", 1);
+        let ca_pem = Some(pem.into_bytes());
+        let settings = TransportSettings { ca_pem, private_addresses: true, ..TransportSettings::default() };
+        let transport = transport(&settings).expect("a transport");
+        let request = http::Request::get(format!("https://localhost:{port}/")).body(Bytes::new());
+        let opened = open(&transport, request.expect("a request")).await;
+        opened.err().expect("the certificate is not valid now").to_string()
+    }
+
+    // Else every failing list would say another number of seconds, and write a status for it.
+    #[tokio::test]
+    async fn what_is_said_of_a_certificate_that_is_not_valid_now_does_not_move_by_itself() {
+        let expired = what_is_said_of(|params| params.not_after = date_time_ymd(2020, 1, 1)).await;
+        assert_eq!(expired, "the vendor could not be reached: its certificate has expired");
+        let early = what_is_said_of(|params| params.not_before = date_time_ymd(3000, 1, 1)).await;
+        assert_eq!(early, "the vendor could not be reached: its certificate is not valid yet");
     }
 }

@@ -3,6 +3,7 @@
 use crate::emulator::InProcess;
 use crate::remote::{Connection, TokenCache, Transport};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full};
 use std::sync::Arc;
 use tower::{BoxError, ServiceExt};
@@ -19,6 +20,16 @@ pub(super) fn transport(emulator: InProcess) -> Transport {
             let response = emulator.oneshot(request.map(Full::new)).await?;
             Ok::<_, BoxError>(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
         }
+    }))
+}
+
+/// The way to somebody who gives every request this answer.
+pub(super) fn answering(status: u16, content_type: &'static str, body: &str) -> Transport {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    Transport::new(tower::service_fn(move |_: http::Request<Bytes>| {
+        let body = Full::new(body.clone()).map_err(BoxError::from).boxed_unsync();
+        let answer = http::Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body);
+        async { Ok::<_, BoxError>(answer?) }
     }))
 }
 

@@ -194,6 +194,20 @@ async fn a_404_to_a_delete_proves_nothing() {
 }
 
 #[tokio::test]
+async fn a_gateways_page_in_answer_to_a_delete_proves_nothing() {
+    let story = in_sync("deletes-page", HTTPS).await;
+    // A captive portal says 200 to anything, and the vendor has heard of nothing.
+    let once = json!({"method": "DELETE", "times": 1});
+    story.vendor.fault(once, json!({"kind": "html", "code": 200})).await;
+    story.delete(PLANT_A).await;
+    story.gone(PLANT_A).await;
+
+    assert_eq!(story.vendor.connector("plant-a").await, None);
+    story.cost(&[POST, DELETE, DELETE], &[(PLANT_A, "patch, status ×2, patch")]).await;
+    story.end().await;
+}
+
+#[tokio::test]
 async fn what_somebody_else_deleted_is_gone_when_two_lists_say_so() {
     let story = in_sync("deletes-already", HTTPS).await;
     story.vendor.remove_connector("plant-a").await;

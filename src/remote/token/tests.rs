@@ -430,3 +430,36 @@ async fn a_source_that_nobody_uses_is_forgotten() {
     }
     assert_eq!(lock(&tokens.0).sources.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_still_known_in_the_vendors_words_when_the_next_one_has_come() {
+    let (vendor, tokens) = (Vendor::new(), TokenCache::default());
+    let grant = |token: &str| Some(format!(r#"{{"access_token":"{token}","expires_in":100}}"#));
+    vendor.set(|vendor| vendor.token_body = grant("eyJ-first-of-all"));
+    let client = vendor.client(&tokens, SECRET);
+    call(&client).await.expect("an answer");
+    // The second one comes while a call with the first could still be under way.
+    vendor.set(|vendor| vendor.token_body = grant("abc-the-second"));
+    advance(Duration::from_secs(101)).await;
+    call(&client).await.expect("an answer");
+    assert!(client.repeats_credential("the token abc-the-second is not known"));
+    assert!(client.repeats_credential("the token eyJ-first-of-all is not known"), "the first one is shown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_token_endpoint_that_is_slow_does_not_move_by_itself() {
+    let (vendor, tokens) = (Vendor::new(), TokenCache::default());
+    let client = vendor.client(&tokens, SECRET);
+    // The document takes more or less of the time that there is.
+    let mut said = BTreeSet::new();
+    for seconds in [16, 20, 40] {
+        vendor.set(|vendor| vendor.takes = Duration::from_secs(seconds));
+        assert!(call(&client).await.is_err());
+        sleep(Duration::from_secs(1)).await;
+        let standing = call(&client).await.expect_err("the failure stands for all who ask");
+        let RemoteError::Token { cause, .. } = standing else { panic!("{standing}") };
+        said.insert(cause.to_string());
+        sleep(FAILURE_STANDS).await;
+    }
+    assert_eq!(said, BTreeSet::from(["the vendor did not answer within 30s".to_owned()]));
+}

@@ -9,7 +9,7 @@ use crate::remote::{Call, Class, Client, ListAnswer, Listed, RemoteError, Respon
 use crate::vendors::quoting::is_short_word;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,10 +58,12 @@ impl Apono {
         answer.json().map(Updated::Written)
     }
 
-    /// `DELETE /api/admin/v3/connectors/{id}` → 204.
+    /// `DELETE /api/admin/v3/connectors/{id}` → 204. A page with a 200 is a gateway's, and the connector may still be there.
     pub async fn delete(&self, id: &str) -> Result<(), RemoteError> {
         self.has_version_three("nothing can be deleted from here; delete the connector at Apono")?;
-        self.accepted(Call::new("delete", Class::Lifecycle, Method::DELETE, &path(id))).await.map(drop)
+        let call = Call::new("delete", Class::Lifecycle, Method::DELETE, &path(id));
+        let response = self.accepted(call).await?;
+        if response.body().is_empty() { Ok(()) } else { response.json::<IgnoredAny>().map(drop) }
     }
 
     fn has_version_three(&self, consequence: &str) -> Result<(), RemoteError> {

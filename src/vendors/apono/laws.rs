@@ -5,15 +5,16 @@ use super::*;
 use crate::emulator::{Configuration, DEFAULT_APONO_TOKEN, Emulator, InProcess};
 use crate::engine::vendor::{SecretValues, Updated};
 use crate::remote::{Client as Http, Snapshot, Source, Transport};
-use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
+use crate::vendors::in_process::{WHOLE, answering, connection, in_paused_time, transport};
 use bytes::Bytes;
+use futures::future::join_all;
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceExt};
 
 /// The vendor, and its client as the operator has it.
@@ -214,6 +215,61 @@ fn pages_that_lead_nowhere_are_not_followed_for_hours() {
             assert!(error.to_string().starts_with("the vendor answered 200 OK with "), "{error}");
             assert!(asked <= 20, "{asked} requests of the account's budget went into: {error}");
         }
+    });
+}
+
+#[test]
+fn a_gateways_page_in_answer_to_a_delete_proves_nothing() {
+    in_paused_time(async {
+        let gateway = answering(200, "text/html", "<html>Please sign in</html>");
+        let error =
+            client(connection(gateway, WHOLE)).delete("c-1").await.expect_err("a page deletes nothing");
+        assert!(matches!(error, RemoteError::Malformed { .. }) && error.may_have_applied(), "{error}");
+    });
+}
+
+/// An account of which the least budget is used, with these connectors in pages of one.
+async fn with_two_requests_a_minute(count: usize) -> Client {
+    let page_of_one = ("apono.largest-page".to_owned(), "1".to_owned());
+    let setting = Setting::new(&[page_of_one], WHOLE);
+    for number in 0..count {
+        setting.control(&format!("connectors/c-{number}"), &json!({})).await;
+    }
+    client(Connection { requests_per_minute: 2, ..connection(transport(setting.emulator), WHOLE) })
+}
+
+#[test]
+fn a_list_of_two_pages_comes_to_its_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        let client = with_two_requests_a_minute(2).await;
+        assert_eq!(client.list().await.expect("a list").len(), 2);
+    });
+}
+
+#[test]
+fn a_list_and_an_update_at_a_time_come_to_their_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        let client = with_two_requests_a_minute(3).await;
+        let (listed, renamed) = tokio::join!(client.list(), client.rename("c-0", "Edge"));
+        assert_eq!(listed.expect("a list").len(), 3);
+        assert!(matches!(renamed.expect("an update"), Updated::Written(_)));
+    });
+}
+
+#[test]
+fn a_storm_of_updates_comes_to_its_end_on_the_smallest_budget() {
+    in_paused_time(async {
+        const UPDATES: usize = 12;
+        let client = with_two_requests_a_minute(UPDATES).await;
+        let updates = (0..UPDATES).map(async |number| {
+            let id = format!("c-{number}");
+            // Each is tried again when the budget says, as the engine does.
+            while let Err(error) = client.rename(&id, &format!("Edge{number}")).await {
+                let RemoteError::BudgetSpent(wait) = error else { panic!("{id}: {error}") };
+                sleep(wait).await;
+            }
+        });
+        timeout(Duration::from_hours(1), join_all(updates)).await.expect("24 requests took an hour");
     });
 }
 

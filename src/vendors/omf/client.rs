@@ -83,7 +83,7 @@ impl Omf {
     pub async fn create(&self, desired: &Desired<'_, OmfConnectionSpec>) -> Result<Connection, RemoteError> {
         let body = body(desired, desired.spec.description.as_deref());
         let call = Call::new("create", Class::Lifecycle, Method::POST, &self.connections()).json(&body)?;
-        self.accepted(call).await?.json()
+        self.accepted(call.for_an_element()).await?.json()
     }
 
     /// `PUT /{id}` → 200. It replaces everything, so the connection is read again just before: for the description that is not declared here, and
@@ -94,7 +94,7 @@ impl Omf {
         desired: &Desired<'_, OmfConnectionSpec>,
     ) -> Result<Updated<Connection>, RemoteError> {
         let get = Call::new("get", Class::Update, Method::GET, &self.connection(id));
-        let current: Connection = self.accepted(get).await?.json()?;
+        let current: Connection = self.accepted(get.for_an_element()).await?.json()?;
         let changes = declared::changes(desired.spec, desired.object_name, desired.withheld, &current);
         if current.phase() != Phase::Settled || changes.is_empty() {
             return Ok(Updated::Found(current));
@@ -102,7 +102,7 @@ impl Omf {
         let description = desired.spec.description.as_deref().or(current.description.as_deref());
         let body = body(desired, Some(description.unwrap_or_default()));
         let call = Call::new("update", Class::Update, Method::PUT, &self.connection(id)).json(&body)?;
-        self.accepted(call).await?.json().map(Updated::Written)
+        self.accepted(call.for_an_element()).await?.json().map(Updated::Written)
     }
 
     /// `DELETE /{id}` → 202: the connection is Deleting from now on.

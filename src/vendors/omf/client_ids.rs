@@ -6,6 +6,7 @@
 use crate::remote::ExclusiveId;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// See the module.
@@ -114,6 +115,13 @@ pub(super) fn exclusive(id: &str) -> ExclusiveId {
     }
 }
 
+/// The ids of which each is another, in their order: of two spellings of one the first stays.
+pub(super) fn distinct(ids: &[String]) -> impl Iterator<Item = (ExclusiveId, &str)> {
+    let mut known = BTreeSet::new();
+    let each = ids.iter().map(|id| (exclusive(id), id.as_str()));
+    each.filter(move |(exclusive, _)| known.insert(*exclusive))
+}
+
 fn push(id: &str, uuids: &mut Vec<u128>, others: &mut Vec<Box<str>>) {
     match form(id) {
         Form::Uuid(uuid) => uuids.push(uuid),
@@ -193,7 +201,6 @@ enum MaybeText<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     const ONE: &str = "d6b178a4-0de5-4c30-8ba7-0a84751be854";
 

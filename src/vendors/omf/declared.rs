@@ -1,6 +1,6 @@
 //! What a spec asks for, held against what the vendor has. Pure.
 
-use super::client_ids::{ClientIds, exclusive};
+use super::client_ids::{ClientIds, distinct};
 use super::model::Connection;
 use crate::api::OmfConnectionSpec;
 use crate::engine::vendor::{Change, Withheld};
@@ -10,13 +10,12 @@ pub(super) fn name<'a>(spec: &'a OmfConnectionSpec, object_name: &'a str) -> &'a
     spec.name.as_deref().unwrap_or(object_name)
 }
 
-/// The ids of a spec that can be written now.
+/// The ids of a spec that can be written now, each once.
 pub(super) fn available<'a>(
     spec: &'a OmfConnectionSpec,
     withheld: &'a Withheld,
 ) -> impl Iterator<Item = &'a str> {
-    let is_available = |id: &&str| withheld.is_empty() || !withheld.contains(&exclusive(id));
-    spec.client_ids.iter().map(String::as_str).filter(is_available)
+    distinct(&spec.client_ids).filter(|(id, _)| !withheld.contains(id)).map(|(_, spelled)| spelled)
 }
 
 /// The set of all ids of a spec.

@@ -4,8 +4,8 @@
 use super::*;
 use crate::emulator::{Configuration, DEFAULT_OMF_TOKEN, Emulator};
 use crate::engine::vendor::SecretValues;
-use crate::remote::Source;
-use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
+use crate::remote::{Source, Transport};
+use crate::vendors::in_process::{WHOLE, answering, connection, in_paused_time, transport};
 use proptest::prelude::*;
 use serde_json::json;
 use std::time::Duration;
@@ -23,7 +23,11 @@ const VENDORS_TIME: Duration = Duration::from_secs(5);
 fn client(switches: &[(String, String)]) -> Client {
     let configuration = Configuration { switches: switches.to_vec(), ..Configuration::default() };
     let emulator = Emulator::new(configuration).expect("an emulator").connect();
-    let connection = connection(transport(emulator), WHOLE);
+    client_over(transport(emulator))
+}
+
+fn client_over(transport: Transport) -> Client {
+    let connection = connection(transport, WHOLE);
     let account: OmfAccountSpec = serde_json::from_value(json!({
         "endpoint": "http://emulator",
         "tenantId": "6a2b3c4d-0000-0000-0000-000000000001",
@@ -187,4 +191,36 @@ fn a_connection_that_was_deleted_is_gone_in_the_end_however_it_is_listed() {
             assert!(rows.iter().all(|row| Omf::phase(row) == Phase::Gone), "{rows:?}");
         });
     }
+}
+
+fn spec_of(client_ids: &[&str]) -> OmfConnectionSpec {
+    serde_json::from_value(json!({"clientIds": client_ids})).expect("a spec")
+}
+
+#[test]
+fn a_client_that_stands_there_twice_is_asked_for_once() {
+    let spec = spec_of(&["Gateway-8", CLIENTS[0], "gateway-8", &CLIENTS[0].to_uppercase(), "gateway-7"]);
+    let asked: Vec<&str> = Omf::exclusive(&spec).into_iter().map(|(_, label)| label).collect();
+    assert_eq!(asked, ["Gateway-8", CLIENTS[0], "gateway-7"]);
+}
+
+#[test]
+fn a_client_that_stands_there_twice_is_sent_once() {
+    let spec = spec_of(&["Gateway-8", CLIENTS[0], "gateway-8", &CLIENTS[0].to_uppercase(), "gateway-7"]);
+    let sent: Vec<&str> = declared::available(&spec, &NOTHING).collect();
+    assert_eq!(sent, ["Gateway-8", CLIENTS[0], "gateway-7"]);
+}
+
+#[test]
+fn a_connection_of_as_many_and_as_long_ids_as_there_can_be_is_created_and_changed() {
+    in_paused_time(async {
+        let ids: Vec<String> = (0..10_000).map(|number| format!("{number:0128}")).collect();
+        let there = json!({"Id": "c-1", "Name": "line-6", "State": "Active", "ClientIds": ids}).to_string();
+        assert!(there.len() > 1 << 20, "{} bytes are not many", there.len());
+        let client = client_over(answering(200, "application/json", &there));
+        let spec = spec_of(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        client.create(&desired(&spec)).await.expect("a create");
+        let updated = client.update("c-1", &desired(&spec)).await.expect("an update");
+        assert!(matches!(updated, Updated::Written(_)));
+    });
 }

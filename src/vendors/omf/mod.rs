@@ -96,8 +96,9 @@ impl Vendor for Omf {
         (is_candidate && connection.client_ids == declared::client_ids(spec)).then(|| holder.clone())
     }
 
+    /// Each once: else one that stands there twice and is withheld would leave more of them than there are.
     fn exclusive(spec: &OmfConnectionSpec) -> Vec<(ExclusiveId, &str)> {
-        spec.client_ids.iter().map(|id| (client_ids::exclusive(id), id.as_str())).collect()
+        client_ids::distinct(&spec.client_ids).collect()
     }
 
     fn is_meant(desired: &Desired<'_, OmfConnectionSpec>, of: Option<&Identity>, item: &Connection) -> bool {

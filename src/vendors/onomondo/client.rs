@@ -11,6 +11,7 @@ use crate::vendors::quoting::is_short_word;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 /// The calls of one organisation.
@@ -87,11 +88,15 @@ impl Onomondo {
         self.accepted(call, desired).await?.json()
     }
 
-    /// `DELETE /connectors/{name}` → 200, or 403 while SIMs are mapped to it.
+    /// `DELETE /connectors/{name}` → 200 with `{"message":"ok"}`, or 403 while SIMs are mapped to it. A page with a 200 is a gateway's, and the
+    /// connector may still be there.
     pub async fn delete(&self, name: &str) -> Result<(), RemoteError> {
         let call = Call::new("delete", Class::Lifecycle, Method::DELETE, &["connectors", name]);
         let response = self.http.send(call).await?;
-        if response.status.is_success() { Ok(()) } else { Err(self.refusal(response, &[])) }
+        if !response.status.is_success() {
+            return Err(self.refusal(response, &[]));
+        }
+        response.json::<IgnoredAny>().map(drop)
     }
 
     /// Which SIMs keep a connector from being deleted, as a sentence; `None` where the key may not look or none does.

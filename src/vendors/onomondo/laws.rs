@@ -9,7 +9,7 @@ use crate::api::{
 use crate::emulator::{Configuration, DEFAULT_API_KEY, Emulator};
 use crate::engine::vendor::SecretValues;
 use crate::remote::{Client as Http, Snapshot, Source};
-use crate::vendors::in_process::{WHOLE, connection, in_paused_time, transport};
+use crate::vendors::in_process::{WHOLE, answering, connection, in_paused_time, transport};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,5 +204,16 @@ fn options_that_are_not_known_go_back_as_they_were_read() {
         let Updated::Written(updated) = updated else { panic!("nothing was written: {updated:?}") };
         assert_eq!(updated.options["retries"], 3, "{updated:?}");
         assert_eq!(updated.options["host"], "https://b.example.com");
+    });
+}
+
+#[test]
+fn a_gateways_page_in_answer_to_a_delete_proves_nothing() {
+    in_paused_time(async {
+        let gateway = answering(200, "text/html", "<html>Please sign in</html>");
+        let client =
+            Client::new(Http::new(connection(gateway, WHOLE), HeaderValue::from_static(DEFAULT_API_KEY)));
+        let error = client.delete("plant-x").await.expect_err("nobody has said that it is deleted");
+        assert!(matches!(error, RemoteError::Malformed { .. }) && error.may_have_applied(), "{error}");
     });
 }
