@@ -195,7 +195,7 @@ impl<V: Vendor> AccountPass<'_, V> {
         self.credential_fingerprint = Some(self.context.key.of_credential(self.account.uid(), &credential));
         let scope = V::scope(spec);
         let name = self.context.key.of_remote(endpoint.as_str(), &scope, &V::manner(spec), &credential);
-        let realm = V::realm(&scope, &name).to_owned();
+        let realm = V::realm(&scope, &name).into_owned();
         let context = self.context;
         let mut state = context.state();
         let state = &mut *state;

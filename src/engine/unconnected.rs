@@ -27,11 +27,11 @@ impl Unconnected {
                 self.by_place.remove(before);
             }
         }
-        if let Some(place) = &place {
-            self.place_of.insert(connector.clone(), place.clone());
+        if let Some(place) = place {
             self.by_place.entry(place.clone()).or_default().insert(connector.clone());
+            self.place_of.insert(connector.clone(), place);
         }
-        before.filter(|before| place.as_ref() != Some(before)).map(|(_, identity)| identity)
+        before.filter(|before| self.place_of.get(connector) != Some(before)).map(|(_, identity)| identity)
     }
 
     /// A connector other than `me` that may have this object.

@@ -8,6 +8,7 @@ use kube::core::object::{HasSpec, HasStatus};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
@@ -163,8 +164,8 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     }
 
     /// Within what an identity means the same object: all that one credential reaches (`remote`), unless the scope says it all.
-    fn realm<'a>(_scope: &'a str, remote: &'a str) -> &'a str {
-        remote
+    fn realm<'a>(_scope: &'a str, remote: &'a str) -> Cow<'a, str> {
+        remote.into()
     }
 
     /// The endpoints of an account. `credential` holds the values of `secret_sources`, in their order.

@@ -224,3 +224,25 @@ fn a_connection_of_as_many_and_as_long_ids_as_there_can_be_is_created_and_change
         assert!(matches!(updated, Updated::Written(_)));
     });
 }
+
+/// The scope of an account, and its realm.
+fn whereabouts(tenant: &str, namespace: &str) -> (String, String) {
+    let account = json!({"endpoint": "https://Hub.test/base/", "tenantId": tenant, "namespaceId": namespace});
+    let scope = Omf::scope(&serde_json::from_value(account).expect("an account"));
+    let realm = Omf::realm(&scope, "").into_owned();
+    (scope, realm)
+}
+
+// Else two connectors could each have the same connection, through two accounts.
+#[test]
+fn the_case_of_a_tenants_uuid_makes_no_other_realm() {
+    let (tenant, upper) = (CLIENTS[0], CLIENTS[0].to_uppercase());
+    assert_eq!(whereabouts(tenant, "production").1, whereabouts(&upper, "production").1);
+    assert_ne!(whereabouts(tenant, "production").1, whereabouts(tenant, "Production").1);
+}
+
+#[test]
+fn the_scope_that_statuses_hold_keeps_the_case_of_a_tenants_uuid() {
+    let upper = CLIENTS[0].to_uppercase();
+    assert_eq!(whereabouts(&upper, "production").0, format!("hub.test/base/{upper}/production"));
+}

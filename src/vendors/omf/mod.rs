@@ -25,6 +25,7 @@ use crate::engine::vendor::{
 use crate::remote::{self, Entry, ExclusiveId, Identity, RemoteError, RemoteItem, Snapshot};
 use crate::vendors::place;
 use secrecy::SecretString;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// AVEVA Data Hub, as the engine sees it.
@@ -51,9 +52,13 @@ impl Vendor for Omf {
         format!("{} {token_url:?}", account.api_version)
     }
 
-    /// A namespace is one whole, whoever reads it.
-    fn realm<'a>(scope: &'a str, _: &'a str) -> &'a str {
-        scope
+    /// A namespace is one whole, whoever reads it, and in whichever case its tenant's UUID is written. The scope keeps that case: statuses hold it.
+    fn realm<'a>(scope: &'a str, _: &'a str) -> Cow<'a, str> {
+        let mut parts = scope.rsplitn(3, '/');
+        let (Some(namespace), Some(tenant), Some(place)) = (parts.next(), parts.next(), parts.next()) else {
+            return scope.into();
+        };
+        format!("{place}/{}/{namespace}", tenant.to_ascii_lowercase()).into()
     }
 
     fn connect(
