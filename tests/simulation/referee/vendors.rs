@@ -196,15 +196,15 @@ impl Referee {
         let adopted = |declared: &&Declared| {
             declared.adopts_anything() || declared.recorded() == Some(target.identity.as_str())
         };
-        // Who made it meanwhile cannot be told where the answer to a create was lost, or where the process died that had written the claim: it
-        // may have sent the create (semantics, 2).
+        // As long as the claim stands, who made it meanwhile cannot be told where the answer to a create was lost, or where the process died that had
+        // written the claim: it may have sent the create (semantics, 2).
         let identity = &target.identity;
         let is_claimed = |declared: &&Declared| {
             declared.recorded().is_none() && declared.claim().is_some_and(|claim| claim["name"] == **identity)
         };
         let is_inherited = self.claimants.get(identity).is_some_and(|claimant| *claimant != process);
-        let is_doubted = self.doubted.contains(identity)
-            || (is_inherited && about.iter().copied().any(|declared| is_claimed(&declared)));
+        let is_claimed = about.iter().copied().any(|declared| is_claimed(&declared));
+        let is_doubted = is_claimed && (is_inherited || self.doubted.contains(identity));
         if !is_doubted && !about.iter().copied().any(|declared| adopted(&declared)) {
             self.breaks(now, STRANGER, format!("{what}: {} is somebody else's", target.identity));
         }
