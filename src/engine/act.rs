@@ -46,6 +46,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             memory.claim_is_clean = false;
             memory.last_doubt.replace(Instant::now())
         });
+        pass.index();
         let nothing = Withheld::new();
         let desired = work.desired(&pass.key.name, &nothing);
         let result = V::create(view.reflector.source(), &desired).await;
@@ -62,6 +63,7 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
                 } else {
                     // Nothing came of an earlier create either, or there were no plan to create.
                     pass.memory(|memory| (memory.claim_is_clean, memory.last_doubt) = (true, doubt_before));
+                    pass.index();
                     if waits_for_a_person(&error) {
                         pass.withdraw_claim().await?;
                     }
@@ -336,7 +338,7 @@ async fn failed<V: Vendor>(
         Disposition::Retry => Next::BackOff,
         Disposition::RetryAfter(wait) => pass.outcome.hold_for(wait),
         // The list tells whether it is there; one that shows nothing new wakes nobody.
-        _ if is_missed => Next::BackOff,
+        _ if is_missed && what == "update" => Next::BackOff,
         Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
     };
     pass.say_of_own(work, verdict, Vec::new()).await?;

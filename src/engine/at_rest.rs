@@ -162,7 +162,8 @@ impl<V: Vendor> Pass<'_, V> {
             Waiting::ForAccountOf(keeper, identity) => {
                 let message = waits_for_account(&self.key.name, &keeper, &identity, !work.account.is_foreign);
                 self.say(Verdict::progressing(message)).await?;
-                // That account may come to be connected as another realm, of which this one does not hear.
+                // That account may come to be connected as another realm, or that one be deleted, of which this one does not hear.
+                self.outcome.after_list(&work.account.view);
                 self.outcome.next = Next::After(LOOK_AGAIN);
                 Ok(())
             }

@@ -70,7 +70,7 @@ async fn delete_own<V: Vendor>(
         return release(pass, "Orphaned", "what it had claimed is another connector's".into()).await;
     }
     match rename(pass, view, own) {
-        Some(Rename::Failed) => {
+        Some(Rename::Failed(_)) => {
             pass.drop_rename().await?;
             own.renaming_to = None;
         }

@@ -3,6 +3,7 @@
 
 use super::identity::{only_shows, recorded};
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::lists::{Belief, belief};
 use super::pass::{Pass, Status, Work};
 use super::plan::Stale;
 use super::queue::Next;
@@ -15,7 +16,8 @@ impl<V: Vendor> Pass<'_, V> {
     pub(super) async fn drop_stale(&mut self, stale: &Stale) -> Result<(), WriteError> {
         match stale {
             Stale::Claim => {
-                self.patch_unless_so(&MetadataPatch { finalizer: None, claim: Some(None) }).await?;
+                // It has nothing else, so the finalizer has no work either.
+                self.patch_unless_so(&MetadataPatch { finalizer: Some(false), claim: Some(None) }).await?;
             }
             Stale::Rename => self.drop_rename().await?,
         }
@@ -44,9 +46,14 @@ impl<V: Vendor> Pass<'_, V> {
         let Some(recorded) = recorded::<V>(&self.object).filter(|_| only_shows::<V>(&self.object)) else {
             return false;
         };
-        let state = self.context.state();
-        let view = state.account_of(self.key).and_then(|account| state.views.get(account));
-        view.and_then(|view| state.stakes.holder(&view.realm, &recorded)).is_some()
+        let mut state = self.context.state();
+        let view = state.account_of(self.key).and_then(|account| state.views.get(account)).cloned();
+        // At another place, or by another organisation's key, the same name is another object.
+        let Some(view) = view.filter(|view| self.object.status.scope.as_deref() == Some(&*view.scope)) else {
+            return false;
+        };
+        let is_believed = belief(&mut state, &view, &view.reflector.snapshot()) == Belief::Believed;
+        is_believed && state.stakes.holder(&view.realm, &recorded).is_some()
     }
 
     /// Takes the rename that was announced out of the status: it was not applied.

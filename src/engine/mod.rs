@@ -33,6 +33,7 @@ pub mod pass;
 pub mod plan;
 pub mod queue;
 pub mod reconcile;
+pub mod records;
 pub mod refusal;
 pub mod report;
 pub mod run;
@@ -44,6 +45,5 @@ pub mod state;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod toy;
-pub mod unconnected;
 pub mod vendor;
 pub mod watch;

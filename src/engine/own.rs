@@ -26,8 +26,8 @@ pub struct Own {
 pub enum Rename {
     /// It may have been applied, or may still be.
     Doubted(Identity),
-    /// It was not applied, and will not be any more.
-    Failed,
+    /// It was not applied, and what was sent of it will not be any more.
+    Failed(Identity),
 }
 
 impl Own {
@@ -87,7 +87,8 @@ impl Own {
         let leads_to = self.renaming_to.as_ref()?;
         snapshot.get(self.recorded.as_ref()?.as_str())?;
         let is_settled = snapshot.last_sent().is_some_and(|sent| sent >= from);
-        Some(if is_settled { Rename::Failed } else { Rename::Doubted(leads_to.clone()) })
+        let rename = if is_settled { Rename::Failed } else { Rename::Doubted };
+        Some(rename(leads_to.clone()))
     }
 }
 

@@ -197,6 +197,12 @@ impl<V: Vendor> Pass<'_, V> {
         Ok(())
     }
 
+    /// What is remembered of this connector has changed what it holds; whom that concerns is woken.
+    pub(super) fn index(&mut self) {
+        let wake = self.context.state().index(self.key, &self.context.key);
+        self.outcome.wake.extend(wake.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
+    }
+
     fn fold(&mut self, object: Object<V::Connector>) {
         let wake = self.context.state().fold(object.clone(), &self.context.key);
         self.outcome.wake.extend(wake.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));

@@ -3,15 +3,16 @@
 //! A plan that writes carries a [`WritePermit`], and only [`ManagementPolicy::Manage`] gives one: a plan that would write under `Observe`
 //! or `Plan` cannot be built.
 
-use super::claims::{Stake, Stakes};
+use super::claims::Stake;
 use super::convergence::Convergence;
-use super::exclusives::{Arena, Contest, Wishes};
+use super::exclusives::Contest;
 use super::object::ObjectKey;
 use super::own::{Own, Rename};
 use super::secret_facts::{SecretDifference, SecretFacts, secret_differences};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent, Withheld};
 use crate::api::{AdoptionPolicy, ManagementPolicy};
 use crate::remote::{Entry, Identity, Snapshot};
+use located::Located;
 use tokio::time::Instant;
 
 /// Leave to write to the vendor.
@@ -182,11 +183,10 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
         return Plan::Drop(Stale::Claim);
     }
     match facts.own.rename(facts.snapshot, facts.absence_from) {
-        Some(Rename::Failed) => return Plan::Drop(Stale::Rename),
-        Some(Rename::Doubted(to)) if !facts.sends_again(&to) => {
-            return Plan::Wait(Waiting::ForRename(to, facts.absence_from));
-        }
-        Some(Rename::Doubted(_)) | None => {}
+        Some(Rename::Failed(to) | Rename::Doubted(to)) if facts.sends_again(&to) => {}
+        Some(Rename::Failed(_)) => return Plan::Drop(Stale::Rename),
+        Some(Rename::Doubted(to)) => return Plan::Wait(Waiting::ForRename(to, facts.absence_from)),
+        None => {}
     }
     if let Some((wanted, holder)) = facts.holder_before_me() {
         return Plan::Blocked(Blocked::HeldBy(holder, wanted));
@@ -206,71 +206,7 @@ pub fn plan<V: Vendor>(facts: &Facts<'_, V>, convergence: &Convergence) -> Plan 
     }
 }
 
-enum Located {
-    Here(Identity, Bond),
-    /// Recorded or claimed, but not in the snapshot.
-    Lost,
-    /// Recorded, and listed as gone.
-    Gone,
-    Nowhere,
-}
-
 impl<V: Vendor> Facts<'_, V> {
-    /// Finds out who else wants what it asks for: the identity, and whatever else only one can have.
-    pub fn contend(&mut self, realm: &str, wishes: &Wishes, stakes: &Stakes) {
-        self.claim_is_anothers = self.own.yield_claim::<V>(self.me, realm, stakes, self.snapshot);
-        let (mine, found) = match self.locate() {
-            Located::Here(identity, Bond::Adopted) => (None, Some(identity)),
-            Located::Here(identity, _) => (Some(identity), None),
-            // Once its claim has proven to lead nowhere, it takes what it finds.
-            Located::Lost if self.own.recorded.is_none() => {
-                (None, V::find(self.spec, &self.me.name, self.snapshot))
-            }
-            Located::Lost | Located::Gone | Located::Nowhere => (None, None),
-        };
-        let holds_mine = mine.as_ref().and_then(|mine| stakes.holder(realm, mine));
-        self.is_anothers =
-            self.own.recorded.is_some() && holds_mine.is_some_and(|stake| stake.connector != *self.me);
-        let meant = V::wanted(self.spec, &self.me.name).or_else(|| found.clone());
-        self.winner = meant.and_then(|meant| {
-            let winner = stakes.winner(realm, &meant)?.clone();
-            Some((meant, winner))
-        });
-        let asked = V::exclusive(self.spec);
-        if !asked.is_empty() && self.policy == ManagementPolicy::Manage {
-            let arena = Arena::<V> { realm, wishes, stakes, snapshot: self.snapshot };
-            self.contest = arena.contest(self.me, mine.as_ref(), found.as_ref(), &asked);
-        }
-    }
-
-    fn holder_before_me(&self) -> Option<(Identity, ObjectKey)> {
-        let (identity, winner) = self.winner.as_ref().filter(|_| self.policy == ManagementPolicy::Manage)?;
-        (winner.connector != *self.me).then(|| (identity.clone(), winner.connector.clone()))
-    }
-
-    /// What it would take over.
-    pub fn adopted(&self) -> Option<Identity> {
-        match self.locate() {
-            Located::Here(identity, Bond::Adopted) => Some(identity),
-            _ => None,
-        }
-    }
-
-    fn locate(&self) -> Located {
-        let bond = if self.own.recorded.is_some() { Bond::Recorded } else { Bond::Claimed };
-        if let Some(own) = self.own.find::<V>(self.snapshot) {
-            let is_gone = self.phase(&own) == Phase::Gone;
-            return if is_gone { Located::Gone } else { Located::Here(own, bond) };
-        }
-        if !self.own.is_nothing() {
-            return Located::Lost;
-        }
-        match V::find(self.spec, &self.me.name, self.snapshot) {
-            Some(found) => Located::Here(found, Bond::Adopted),
-            None => Located::Nowhere,
-        }
-    }
-
     fn phase(&self, identity: &Identity) -> Phase {
         let entry = self.snapshot.get(identity.as_str());
         entry.map_or(Phase::Gone, |entry| V::phase(&entry.item))
@@ -338,7 +274,7 @@ impl<V: Vendor> Facts<'_, V> {
         Plan::Update(Update { permit, identity, bond, changes, rename_to, withheld })
     }
 
-    /// Whether a rename that may have been applied is still asked for, and possible: sending it again is no harm, and settles it.
+    /// Whether a rename is still asked for, and possible: then it is sent again, whatever became of it, and stays announced.
     fn sends_again(&self, doubted: &Identity) -> bool {
         let asked = self.own.recorded.as_ref().and_then(|own| V::renames(self.spec, &self.me.name, own));
         self.policy == ManagementPolicy::Manage
@@ -402,13 +338,6 @@ impl<V: Vendor> Facts<'_, V> {
         Plan::Shown { identity: found, changes }
     }
 
-    /// What differs at the object that is there, and the number of the list that showed it (0: our own write's echo).
-    pub fn sight(&self) -> Option<(Vec<Change>, u64)> {
-        let Located::Here(identity, _) = self.locate() else { return None };
-        let entry = self.snapshot.get(identity.as_str())?;
-        Some((self.changes(entry), entry.listed_in))
-    }
-
     /// Everything that differs from the declaration.
     fn changes(&self, entry: &Entry<V::Item>) -> Vec<Change> {
         let mut changes = V::changes(self.spec, &self.me.name, &self.contest.withheld, &entry.item);
@@ -424,5 +353,6 @@ impl<V: Vendor> Facts<'_, V> {
     }
 }
 
+mod located;
 #[cfg(test)]
 mod tests;

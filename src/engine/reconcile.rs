@@ -19,6 +19,7 @@ use super::queue::Next;
 use super::report::{secrets_in_sync, secrets_status};
 use super::secret_facts::{Declared, SecretFacts};
 use super::state::AccountView;
+use super::state::interests::place_of;
 use super::status::{FurtherCondition, Verdict};
 use super::vendor::{Vendor, Withheld};
 use crate::api::{AdoptionPolicy, ConnectorSpec, PlannedChange};
@@ -272,8 +273,11 @@ impl<V: Vendor> Pass<'_, V> {
             absence_from: self.absence_from(view, last_doubt),
         };
         facts.contend(&view.realm, &state.wishes, &state.stakes);
-        let keeper_of =
-            |identity: Identity| state.unconnected.keeper(&view.scope, &identity, self.key).cloned();
+        let keeper_of = |identity: Identity| {
+            let place = (place_of::<V>(&view.scope), identity);
+            let mut keepers = state.unconnected.at(&place);
+            keepers.find(|keeper| *keeper != self.key).cloned()
+        };
         facts.keeper = facts.adopted().and_then(keeper_of);
         let memory = state.memory(self.key, self.object.uid());
         if let Some((changes, list)) = facts.sight() {

@@ -3,18 +3,17 @@
 //! What a pass learns goes in through the methods here, so that the indexes never disagree with the objects.
 
 use super::cache::{Cache, Cached};
-use super::claims::{Claim, Hold, Stake, Stakes};
-use super::exclusives::{Wish, Wishes};
+use super::claims::Stakes;
+use super::exclusives::Wishes;
 use super::fingerprint::FingerprintKey;
-use super::identity::{account_key, age, object_renaming, only_shows, open_claim, recorded};
+use super::identity::{account_key, only_shows, open_claim, recorded};
 use super::memory::Memory;
 use super::object::{Kind, Object, ObjectKey, key_of};
+use super::records::Records;
 use super::run::Key;
 use super::secrets::SecretIndex;
 use super::shrink::Guard;
-use super::unconnected::Unconnected;
 use super::vendor::Vendor;
-use crate::api::{AccountSpec, ConnectorSpec, ManagementPolicy};
 use crate::remote::{ExclusiveId, Identity, Reflector};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
@@ -123,8 +122,8 @@ pub struct State<V: Vendor> {
     pub secrets: SecretIndex,
     /// Who has a stake in which identity.
     pub stakes: Stakes,
-    /// What connectors record whose account is not connected.
-    pub unconnected: Unconnected,
+    /// What connectors record whose account is not connected, by the realm that their scope alone tells.
+    pub unconnected: Records,
     /// Who asks for what only one can have.
     pub wishes: Wishes,
     /// The accounts as connected.
@@ -136,6 +135,8 @@ pub struct State<V: Vendor> {
     /// Accounts that a connector is about to need.
     pub hold_requested: BTreeSet<ObjectKey>,
     memory: BTreeMap<ObjectKey, Memory>,
+    /// What the connectors under Observe or Plan record, by realm.
+    observed: Records,
     /// The connectors under Observe or Plan.
     unmanaged: BTreeSet<ObjectKey>,
     users: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
@@ -151,7 +152,8 @@ impl<V: Vendor> State<V> {
             namespaces: namespaces.then(|| Cache::new([None])),
             secrets: SecretIndex::default(),
             stakes: Stakes::default(),
-            unconnected: Unconnected::default(),
+            unconnected: Records::default(),
+            observed: Records::default(),
             wishes: Wishes::default(),
             views: BTreeMap::new(),
             remotes: BTreeMap::new(),
@@ -201,6 +203,7 @@ impl<V: Vendor> State<V> {
         }
         let wish = object.as_deref().and_then(|object| self.wish_of(key, object, fingerprint_key));
         let kept = object.as_deref().and_then(|object| self.kept_without_account(key, object));
+        let observed = object.as_deref().and_then(|object| self.observed_by(key, object));
         let stakes = object.map(|object| self.stakes_of(key, &object, fingerprint_key)).unwrap_or_default();
         if !self.account_of.contains_key(key) {
             self.memory.remove(key);
@@ -208,11 +211,12 @@ impl<V: Vendor> State<V> {
         }
         let held = self.stakes.held_by(key);
         let mut others = self.stakes.set(key, &stakes);
-        for (realm, taken) in self.stakes.held_by(key).difference(&held) {
+        for place in self.stakes.held_by(key).difference(&held) {
             // Who records it and does not manage has no stake in it, and is to hear that it is another's now.
-            others.extend(self.onlookers(realm, &[taken].into(), &BTreeSet::new()));
+            others.extend(self.observed.at(place).cloned());
         }
         others.extend(self.wishes.set(key, wish));
+        self.observed.set(key, observed);
         if let Some(freed) = self.unconnected.set(key, kept) {
             let realms: BTreeSet<&str> = self.views.values().map(|view| &*view.realm).collect();
             others.extend(realms.iter().flat_map(|realm| self.stakes.interested(realm, &freed)).cloned());
@@ -296,92 +300,6 @@ impl<V: Vendor> State<V> {
             }
         }
     }
-
-    /// What a connector that manages records, and where, while its account is not connected.
-    fn kept_without_account(
-        &self,
-        key: &ObjectKey,
-        object: &Object<V::Connector>,
-    ) -> Option<(String, Identity)> {
-        let view = self.account_of.get(key).and_then(|account| self.views.get(account));
-        if view.is_some() || only_shows::<V>(object) {
-            return None;
-        }
-        Some((object.status.scope.clone()?, recorded::<V>(object)?))
-    }
-
-    fn stakes_of(
-        &self,
-        key: &ObjectKey,
-        object: &Object<V::Connector>,
-        fingerprint_key: &FingerprintKey,
-    ) -> Vec<(String, Identity, Stake)> {
-        let Some(view) = self.account_of.get(key).and_then(|account| self.views.get(account)) else {
-            return Vec::new();
-        };
-        if only_shows::<V>(object) {
-            return Vec::new();
-        }
-        // One that is being deleted asks for nothing any more.
-        let spec = object.spec.as_ref().ok().filter(|_| !object.is_deleted());
-        let wanted = spec.and_then(|spec| V::wanted(spec, object.name()));
-        let recorded = recorded::<V>(object);
-        let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
-        let is_asked_for =
-            |claim: &Claim| spec.is_some_and(|spec| V::claim(spec, object.name()) == claim.name);
-        let claimed_still = claim.as_ref().filter(|claim| is_asked_for(claim)).map(Claim::identity);
-        let claimed = claim.as_ref().map(Claim::identity);
-        let renaming = object_renaming::<V>(object);
-        // The better hold goes in last.
-        let mut holds: BTreeMap<Identity, Hold> = BTreeMap::new();
-        holds.extend(wanted.iter().map(|wanted| (wanted.clone(), Hold::Nothing)));
-        holds.extend([claimed, renaming].into_iter().flatten().map(|held| (held, Hold::Claimed)));
-        holds.extend(recorded.map(|recorded| (recorded, Hold::Recorded)));
-        let stake = |(identity, hold): (Identity, Hold)| {
-            let wants = [&wanted, &claimed_still].iter().any(|asked| asked.as_ref() == Some(&identity));
-            let stake = Stake { connector: key.clone(), age: age(object), hold, wants };
-            (view.realm.clone(), identity, stake)
-        };
-        holds.into_iter().map(stake).collect()
-    }
-
-    fn account_is_suspended(&self, key: &ObjectKey) -> bool {
-        let account = self.account_of.get(key).and_then(|account| self.accounts.get(account));
-        account.and_then(|account| account.spec.as_ref().ok()).is_some_and(AccountSpec::suspend)
-    }
-
-    /// What a connector that manages asks for; one that is being deleted asks for nothing any more.
-    fn wish_of(
-        &self,
-        key: &ObjectKey,
-        object: &Object<V::Connector>,
-        fingerprint_key: &FingerprintKey,
-    ) -> Option<Wish> {
-        let view = self.account_of.get(key).and_then(|account| self.views.get(account))?;
-        let spec = object.spec.as_ref().ok()?;
-        if object.is_deleted() || spec.management_policy() != ManagementPolicy::Manage {
-            return None;
-        }
-        // Ten thousand of them take their time, and most writes are statuses of our own.
-        let (age, generation) = (age(object), object.generation());
-        let known = self.wishes.of(key).filter(|known| known.age == age && known.generation == generation);
-        let ids = known.map_or_else(|| asked_for::<V>(spec), |known| known.ids.clone());
-        if ids.is_empty() {
-            return None;
-        }
-        let claim = open_claim(object, fingerprint_key).filter(|claim| claim.scope == view.scope);
-        let is_claimed = claim.is_some_and(|claim| claim.name == V::claim(spec, object.name()));
-        let is_suspended = spec.suspend() || self.account_is_suspended(key);
-        Some(Wish { realm: view.realm.clone(), age, generation, is_claimed, is_suspended, ids })
-    }
-}
-
-/// What a spec asks for, sorted, each once.
-fn asked_for<V: Vendor>(spec: &V::ConnectorSpec) -> Arc<[ExclusiveId]> {
-    let mut ids: Vec<ExclusiveId> = V::exclusive(spec).into_iter().map(|(id, _)| id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into()
 }
 
 impl<K: Kind> Cached for Object<K> {
@@ -408,5 +326,6 @@ impl Cached for PartialObjectMeta<Namespace> {
     }
 }
 
+pub(super) mod interests;
 #[cfg(test)]
 mod tests;

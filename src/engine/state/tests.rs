@@ -135,6 +135,16 @@ fn who_only_looks_at_its_object_hears_when_another_takes_it_over() {
 }
 
 #[test]
+fn what_one_records_at_another_place_gives_it_nothing_at_this_one() {
+    let mut state = with_account();
+    let mut moved = recording_bear("older", 2025, "Manage", 1);
+    moved.status.scope = Some("elsewhere.test".into());
+    learn(&mut state, moved);
+    let holder = state.stakes.holder("toys", &"bear".into());
+    assert!(holder.is_none(), "the bear here is another one: {holder:?}");
+}
+
+#[test]
 fn what_one_records_that_is_being_deleted_is_the_others_who_records_it_too() {
     let mut state = with_account();
     let holder = |state: &State<Toy>| {
