@@ -20,8 +20,13 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
+
+/// How long after our start an account's credential may go unread before its connectors hear of it: whoever was in sync before the start
+/// would be written to twice for nothing, as with a list that fails (semantics, 7).
+const FIRST_READ_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Reconciles one account.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
@@ -336,10 +341,16 @@ impl<V: Vendor> AccountPass<'_, V> {
         Ok(())
     }
 
-    /// Its credential could not be read just now: that says nothing about the credential, so what is connected goes on as it is.
+    /// Its credential could not be read just now: that says nothing about the credential, so what is connected goes on as it is, and
+    /// what has still to be connected after our start is waited for a while.
     async fn unread(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        let is_connected = self.context.state().views.get(self.key).is_some_and(|view| view.usable);
-        if is_connected {
+        let goes_on = {
+            let state = self.context.state();
+            let is_connected = state.views.get(self.key).is_some_and(|view| view.usable);
+            let is_new = !state.settled.contains(self.key);
+            is_connected || is_new && self.context.started().elapsed() < FIRST_READ_PATIENCE
+        };
+        if goes_on {
             let status = self.status(&verdict, &[]);
             self.write(&verdict, status).await?;
         } else {
