@@ -11,6 +11,7 @@ use super::pass::LOOK_AGAIN;
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::secrets::read;
+use super::sharing::{connected, release_remotes, withdraw};
 use super::state::{AccountView, Remote, State};
 use super::status::Verdict;
 use super::vendor::Vendor;
@@ -75,9 +76,7 @@ pub(super) struct AccountPass<'a, V: Vendor> {
 fn gone<V: Vendor>(context: &Context<V>, key: &ObjectKey) -> Outcome {
     let mut state = context.state();
     let users: Vec<ObjectKey> = state.users(key).cloned().collect();
-    if let Some(view) = state.views.get_mut(key) {
-        view.usable = false;
-    }
+    withdraw(&mut state, key, &context.settings);
     if users.is_empty() {
         state.views.remove(key);
         release_remotes(&mut state.remotes, key, None);
@@ -89,24 +88,6 @@ fn gone<V: Vendor>(context: &Context<V>, key: &ObjectKey) -> Outcome {
 
 fn dependents(users: Vec<ObjectKey>) -> Vec<(Key, Cause)> {
     users.into_iter().map(|user| (Key::Connector(user), Cause::Dependency)).collect()
-}
-
-/// Takes the account off every remote but `keep`; a remote that nobody uses ends.
-fn release_remotes<V: Vendor>(
-    remotes: &mut std::collections::BTreeMap<String, Remote<V>>,
-    account: &ObjectKey,
-    keep: Option<&str>,
-) {
-    remotes.retain(|name, remote| {
-        if keep != Some(name) {
-            remote.accounts.remove(account);
-            remote.forced.remove(account);
-        }
-        if remote.accounts.is_empty() {
-            remote.task.abort();
-        }
-        !remote.accounts.is_empty()
-    });
 }
 
 impl<V: Vendor> AccountPass<'_, V> {
@@ -215,7 +196,6 @@ impl<V: Vendor> AccountPass<'_, V> {
             remote.credential_fingerprints.insert(self.key.clone(), fingerprint.clone());
         }
         let reflector = remote.reflector.clone();
-        release_remotes(&mut state.remotes, self.key, Some(&name));
         let view = AccountView { spec: spec.clone(), scope, remote: name, realm, reflector, usable: true };
         self.publish(state, &view);
         Ok(())
@@ -248,8 +228,7 @@ impl<V: Vendor> AccountPass<'_, V> {
                 && before.spec == view.spec
         };
         let is_news = !state.views.get(self.key).is_some_and(is_same);
-        state.views.insert(self.key.clone(), view.clone());
-        apply_settings(state, view, &self.context.settings);
+        connected(state, self.key, view, &self.context.settings);
         if !is_news {
             return;
         }
@@ -321,8 +300,7 @@ impl<V: Vendor> AccountPass<'_, V> {
     /// Lets connectors use it for nothing but their deletes. Returns whether that is news to them.
     fn withdraw(&self, state: &mut State<V>) -> bool {
         let first_time = state.settled.insert(self.key.clone());
-        let view = state.views.get_mut(self.key);
-        view.is_some_and(|view| std::mem::replace(&mut view.usable, false)) || first_time
+        withdraw(state, self.key, &self.context.settings) || first_time
     }
 
     /// The account cannot be used: says so, and lets its connectors hear of it.
@@ -379,29 +357,5 @@ impl<V: Vendor> AccountPass<'_, V> {
         let further = ("Suspended", "True", "Suspended", "spec.suspend is set: no call is made".to_owned());
         let status = self.status(&verdict, &[further]);
         self.write(&verdict, status).await
-    }
-}
-
-/// Where several accounts share a remote, the shortest interval, the smallest rate and the longest timeout count.
-fn apply_settings<V: Vendor>(
-    state: &State<V>,
-    view: &AccountView<V>,
-    settings: &super::context::EngineSettings,
-) {
-    let sharing = || state.views.values().filter(|other| other.remote == view.remote && other.usable);
-    let interval =
-        sharing().map(|other| other.spec.resync_interval().unwrap_or(settings.resync_interval)).min();
-    let timeout =
-        sharing().map(|other| other.spec.request_timeout().unwrap_or(settings.request_timeout)).max();
-    let per_minute = sharing().map(|other| other.spec.requests_per_minute()).min();
-    let http = V::http(view.reflector.source());
-    if let Some(interval) = interval {
-        view.reflector.set_interval(interval);
-    }
-    if let Some(timeout) = timeout {
-        http.set_request_timeout(timeout);
-    }
-    if let Some(per_minute) = per_minute {
-        http.budget().lock().set_per_minute(per_minute);
     }
 }

@@ -38,6 +38,7 @@ pub mod report;
 pub mod run;
 pub mod secret_facts;
 pub mod secrets;
+pub mod sharing;
 pub mod shrink;
 pub mod start;
 pub mod state;
