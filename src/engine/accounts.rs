@@ -4,6 +4,7 @@
 
 use super::context::Context;
 use super::endpoint::permitted;
+use super::forced::Requests;
 use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::outcome::Outcome;
@@ -82,6 +83,7 @@ fn gone<V: Vendor>(context: &Context<V>, key: &ObjectKey) -> Outcome {
         release_remotes(&mut state.remotes, key, None);
     }
     state.secrets.refer(&Key::Account(key.clone()), BTreeSet::new());
+    context.forget_answered(key);
     context.metrics.account_removed(V::NAME, &key.to_string());
     Outcome { wake: dependents(users), ..Outcome::wait() }
 }
@@ -118,8 +120,7 @@ impl<V: Vendor> AccountPass<'_, V> {
 
     /// Who forces a pass of an account wants the vendor read now. The echo comes with that list, however it went.
     fn list_if_forced(&mut self) {
-        let handled = self.account.status.last_handled_reconcile_at.as_deref();
-        let asked = self.account.forced_pass(handled);
+        let asked = self.asked().map(|_| Requests::of(&*self.account).basis());
         let mut state = self.context.state();
         let state = &mut *state;
         let view = state.views.get(self.key);

@@ -18,6 +18,7 @@ pub mod events;
 pub mod exclusives;
 pub mod feeds;
 pub mod fingerprint;
+pub mod forced;
 pub mod held;
 pub mod identity;
 pub mod kubernetes;
