@@ -1,6 +1,7 @@
 //! What an account's status says: how its listing goes, what the last good list held, and why nothing is written where that is so.
 
 use super::accounts::AccountPass;
+use super::forced::Requests;
 use super::kubernetes::{WriteError, apply_status};
 use super::lists::users_of_remote;
 use super::object::ObjectKey;
@@ -11,7 +12,7 @@ use super::shrink::Shrunk;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Verdict, conditions, is_same};
 use super::vendor::{Phase, Vendor};
-use crate::api::{ACCEPT_SNAPSHOT_ANNOTATION, AccountStatus, LastSnapshot, RateLimitStatus, shortened};
+use crate::api::{ACCEPT_SNAPSHOT_ANNOTATION, AccountStatus, LastSnapshot, RateLimitStatus};
 use crate::remote::{Health, Identity, RemoteError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -140,9 +141,16 @@ impl<V: Vendor> AccountPass<'_, V> {
             last_handled_reconcile_at: if self.awaits_list {
                 before.last_handled_reconcile_at.clone()
             } else {
-                self.account.requested_at().map(shortened)
+                let echoed = before.last_handled_reconcile_at.as_deref();
+                Requests::of(&*self.account).echo(self.asked(), echoed)
             },
         }
+    }
+
+    /// The forced pass that is asked for and not done.
+    pub(super) fn asked(&self) -> Option<String> {
+        let echoed = self.account.status.last_handled_reconcile_at.as_deref();
+        self.context.answered(&self.account, |answered| answered.asked(&Requests::of(&*self.account), echoed))
     }
 
     fn look_again_after(&mut self, wait: Duration) {
@@ -167,6 +175,9 @@ impl<V: Vendor> AccountPass<'_, V> {
         }
         announce(&self.context.events, &self.account.reference(), &self.account.status.conditions, verdict);
         let written = apply_status(&self.context.client, &self.account, &status).await?;
+        if !self.awaits_list {
+            self.context.answered(&self.account, |answered| answered.by_now(Requests::of(&*self.account)));
+        }
         self.context.state().accounts.fold(written.clone());
         self.account = Arc::new(written);
         Ok(())

@@ -4,6 +4,7 @@
 
 use super::context::Context;
 use super::endpoint::permitted;
+use super::forced::Requests;
 use super::kubernetes::{MetadataPatch, WriteError, patch_metadata};
 use super::object::{Object, ObjectKey};
 use super::outcome::Outcome;
@@ -11,6 +12,7 @@ use super::pass::LOOK_AGAIN;
 use super::queue::{Cause, Next};
 use super::run::Key;
 use super::secrets::read;
+use super::sharing::{connected, release_remotes, withdraw};
 use super::state::{AccountView, Remote, State};
 use super::status::Verdict;
 use super::vendor::Vendor;
@@ -20,8 +22,13 @@ use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
+
+/// How long after our start an account's credential may go unread before its connectors hear of it: whoever was in sync before the start
+/// would be written to twice for nothing, as with a list that fails (semantics, 7).
+const FIRST_READ_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Reconciles one account.
 pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
@@ -70,38 +77,19 @@ pub(super) struct AccountPass<'a, V: Vendor> {
 fn gone<V: Vendor>(context: &Context<V>, key: &ObjectKey) -> Outcome {
     let mut state = context.state();
     let users: Vec<ObjectKey> = state.users(key).cloned().collect();
-    if let Some(view) = state.views.get_mut(key) {
-        view.usable = false;
-    }
+    withdraw(&mut state, key, &context.settings);
     if users.is_empty() {
         state.views.remove(key);
         release_remotes(&mut state.remotes, key, None);
     }
     state.secrets.refer(&Key::Account(key.clone()), BTreeSet::new());
+    context.forget_answered(key);
     context.metrics.account_removed(V::NAME, &key.to_string());
     Outcome { wake: dependents(users), ..Outcome::wait() }
 }
 
 fn dependents(users: Vec<ObjectKey>) -> Vec<(Key, Cause)> {
     users.into_iter().map(|user| (Key::Connector(user), Cause::Dependency)).collect()
-}
-
-/// Takes the account off every remote but `keep`; a remote that nobody uses ends.
-fn release_remotes<V: Vendor>(
-    remotes: &mut std::collections::BTreeMap<String, Remote<V>>,
-    account: &ObjectKey,
-    keep: Option<&str>,
-) {
-    remotes.retain(|name, remote| {
-        if keep != Some(name) {
-            remote.accounts.remove(account);
-            remote.forced.remove(account);
-        }
-        if remote.accounts.is_empty() {
-            remote.task.abort();
-        }
-        !remote.accounts.is_empty()
-    });
 }
 
 impl<V: Vendor> AccountPass<'_, V> {
@@ -132,8 +120,7 @@ impl<V: Vendor> AccountPass<'_, V> {
 
     /// Who forces a pass of an account wants the vendor read now. The echo comes with that list, however it went.
     fn list_if_forced(&mut self) {
-        let handled = self.account.status.last_handled_reconcile_at.as_deref();
-        let asked = self.account.forced_pass(handled);
+        let asked = self.asked().map(|_| Requests::of(&*self.account).basis());
         let mut state = self.context.state();
         let state = &mut *state;
         let view = state.views.get(self.key);
@@ -210,7 +197,6 @@ impl<V: Vendor> AccountPass<'_, V> {
             remote.credential_fingerprints.insert(self.key.clone(), fingerprint.clone());
         }
         let reflector = remote.reflector.clone();
-        release_remotes(&mut state.remotes, self.key, Some(&name));
         let view = AccountView { spec: spec.clone(), scope, remote: name, realm, reflector, usable: true };
         self.publish(state, &view);
         Ok(())
@@ -243,8 +229,7 @@ impl<V: Vendor> AccountPass<'_, V> {
                 && before.spec == view.spec
         };
         let is_news = !state.views.get(self.key).is_some_and(is_same);
-        state.views.insert(self.key.clone(), view.clone());
-        apply_settings(state, view, &self.context.settings);
+        connected(state, self.key, view, &self.context.settings);
         if !is_news {
             return;
         }
@@ -316,8 +301,7 @@ impl<V: Vendor> AccountPass<'_, V> {
     /// Lets connectors use it for nothing but their deletes. Returns whether that is news to them.
     fn withdraw(&self, state: &mut State<V>) -> bool {
         let first_time = state.settled.insert(self.key.clone());
-        let view = state.views.get_mut(self.key);
-        view.is_some_and(|view| std::mem::replace(&mut view.usable, false)) || first_time
+        withdraw(state, self.key, &self.context.settings) || first_time
     }
 
     /// The account cannot be used: says so, and lets its connectors hear of it.
@@ -336,10 +320,16 @@ impl<V: Vendor> AccountPass<'_, V> {
         Ok(())
     }
 
-    /// Its credential could not be read just now: that says nothing about the credential, so what is connected goes on as it is.
+    /// Its credential could not be read just now: that says nothing about the credential, so what is connected goes on as it is, and
+    /// what has still to be connected after our start is waited for a while.
     async fn unread(&mut self, verdict: Verdict) -> Result<(), WriteError> {
-        let is_connected = self.context.state().views.get(self.key).is_some_and(|view| view.usable);
-        if is_connected {
+        let goes_on = {
+            let state = self.context.state();
+            let is_connected = state.views.get(self.key).is_some_and(|view| view.usable);
+            let is_new = !state.settled.contains(self.key);
+            is_connected || is_new && self.context.started().elapsed() < FIRST_READ_PATIENCE
+        };
+        if goes_on {
             let status = self.status(&verdict, &[]);
             self.write(&verdict, status).await?;
         } else {
@@ -368,29 +358,5 @@ impl<V: Vendor> AccountPass<'_, V> {
         let further = ("Suspended", "True", "Suspended", "spec.suspend is set: no call is made".to_owned());
         let status = self.status(&verdict, &[further]);
         self.write(&verdict, status).await
-    }
-}
-
-/// Where several accounts share a remote, the shortest interval, the smallest rate and the longest timeout count.
-fn apply_settings<V: Vendor>(
-    state: &State<V>,
-    view: &AccountView<V>,
-    settings: &super::context::EngineSettings,
-) {
-    let sharing = || state.views.values().filter(|other| other.remote == view.remote && other.usable);
-    let interval =
-        sharing().map(|other| other.spec.resync_interval().unwrap_or(settings.resync_interval)).min();
-    let timeout =
-        sharing().map(|other| other.spec.request_timeout().unwrap_or(settings.request_timeout)).max();
-    let per_minute = sharing().map(|other| other.spec.requests_per_minute()).min();
-    let http = V::http(view.reflector.source());
-    if let Some(interval) = interval {
-        view.reflector.set_interval(interval);
-    }
-    if let Some(timeout) = timeout {
-        http.set_request_timeout(timeout);
-    }
-    if let Some(per_minute) = per_minute {
-        http.budget().lock().set_per_minute(per_minute);
     }
 }

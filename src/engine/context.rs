@@ -4,11 +4,14 @@
 
 use super::events::EventPublisher;
 use super::fingerprint::FingerprintKey;
+use super::forced::Answered;
+use super::object::{Object, ObjectKey};
 use super::state::State;
 use super::vendor::Vendor;
 use crate::metrics::Metrics;
 use crate::remote::{ReflectorEvent, TokenCache, Transport};
 use crate::settings::AllowedHosts;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -60,12 +63,28 @@ pub struct Context<V: Vendor> {
     /// Where the reflectors tell of their lists, by the name of the remote.
     pub listed: mpsc::Sender<(String, ReflectorEvent)>,
     state: Mutex<State<V>>,
+    answered: Mutex<BTreeMap<ObjectKey, (String, Answered)>>,
 }
 
 impl<V: Vendor> Context<V> {
     /// The state, for a moment; never across an `await`.
     pub fn state(&self) -> MutexGuard<'_, State<V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which forced passes of an account are done; another uid starts afresh.
+    pub fn answered<T>(&self, account: &Object<V::Account>, change: impl FnOnce(&mut Answered) -> T) -> T {
+        let mut all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let (uid, answered) = all.entry(account.key()).or_default();
+        if uid != account.uid() {
+            (*uid, *answered) = (account.uid().to_owned(), Answered::default());
+        }
+        change(answered)
+    }
+
+    /// The account is no more.
+    pub fn forget_answered(&self, account: &ObjectKey) {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
     }
 
     /// Since when this process may write.
@@ -96,6 +115,7 @@ impl<V: Vendor> Context<V> {
             leads_since: OnceLock::new(),
             listed,
             state: Mutex::new(state),
+            answered: Mutex::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is remembered of one connector between its passes. It is never needed to be right: all of it may be lost at any time.
 
 use super::convergence::Convergence;
+use super::forced::{Answered, Requests};
 use super::status::Verdict;
 use super::vendor::Phase;
 use crate::api::SecretStatus;
@@ -50,6 +51,8 @@ pub struct Memory {
     pub mismatch_since: Option<Instant>,
     /// What it waits for that may take too long, and since when.
     pub waiting: Option<(Awaited, Instant)>,
-    /// The forced pass that was asked for last, and when this process heard of it.
-    pub forced: Option<(String, Instant)>,
+    /// Which forced passes are done.
+    pub answered: Answered,
+    /// What the annotations that ask for a forced pass say while one is not done, and since when this process knows.
+    pub forced: Option<(Requests, Instant)>,
 }

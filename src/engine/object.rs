@@ -114,17 +114,6 @@ impl<K: Kind> Object<K> {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    /// The value of the annotation that asks for a pass: ours, else Flux's.
-    pub fn requested_at(&self) -> Option<&str> {
-        self.annotation(api::RECONCILE_AT_ANNOTATION)
-            .or_else(|| self.annotation(api::FLUX_REQUESTED_AT_ANNOTATION))
-    }
-
-    /// The forced pass that is asked for, as it is echoed, unless `handled` is already that.
-    pub fn forced_pass(&self, handled: Option<&str>) -> Option<String> {
-        self.requested_at().map(api::shortened).filter(|asked| handled != Some(asked))
-    }
-
     /// What an event about it refers to.
     pub fn reference(&self) -> ObjectReference {
         self.object_ref(&())

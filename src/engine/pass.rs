@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::dereference::Account;
 use super::events::{Event, EventType};
+use super::forced::Requests;
 use super::identity::recorded;
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::memory::Memory;
@@ -15,9 +16,7 @@ use super::secret_facts::SecretFacts;
 use super::state::AccountView;
 use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same, others_than};
 use super::vendor::{Desired, SecretValues, Vendor, Withheld};
-use crate::api::{
-    ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, PlannedChange, shortened,
-};
+use crate::api::{ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, PlannedChange};
 use crate::remote::{Entry, Identity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,14 +176,20 @@ impl<V: Vendor> Pass<'_, V> {
             status.conditions.extend(others);
         }
         status.observed_generation = Some(generation);
+        let requests = Requests::of(&*self.object);
         if !self.is_notice {
-            status.last_handled_reconcile_at = self.object.requested_at().map(shortened);
+            status.last_handled_reconcile_at =
+                requests.echo(self.asked(), self.object.status.last_handled_reconcile_at.as_deref());
         }
         if verdict.progress == Progress::Stalled {
             self.outcome.next = Next::After(LOOK_AGAIN.mul_f64(0.9 + 0.1 * fastrand::f64()));
         }
         announce(&self.context.events, &self.object.reference(), &self.object.status.conditions, &verdict);
-        self.apply(status).await
+        self.apply(status).await?;
+        if !self.is_notice {
+            self.memory(|memory| memory.answered.by_now(requests));
+        }
+        Ok(())
     }
 
     pub(super) async fn apply(&mut self, status: Status<V>) -> Result<(), WriteError> {
@@ -207,6 +212,13 @@ impl<V: Vendor> Pass<'_, V> {
         let wake = self.context.state().fold(object.clone(), &self.context.key);
         self.outcome.wake.extend(wake.into_iter().map(|key| (Key::Connector(key), Cause::Dependency)));
         self.object = Arc::new(object);
+    }
+
+    /// The forced pass that is asked for and not done.
+    pub fn asked(&self) -> Option<String> {
+        let requests = Requests::of(&*self.object);
+        let echoed = self.object.status.last_handled_reconcile_at.as_deref();
+        self.memory(|memory| memory.answered.asked(&requests, echoed))
     }
 
     /// What is remembered of this connector.

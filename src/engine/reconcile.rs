@@ -7,6 +7,7 @@ use super::context::Context;
 use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
+use super::forced::Requests;
 use super::identity::{elsewhere, open_claim};
 use super::kubernetes::WriteError;
 use super::lists::{Belief, belief};
@@ -58,6 +59,8 @@ pub async fn reconcile<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) ->
 
 impl<V: Vendor> Pass<'_, V> {
     async fn run(&mut self) -> Result<(), WriteError> {
+        // Also where nothing is said of it: what is asked for later is told by what is there at first.
+        self.asked();
         if self.object.is_deleted() {
             return cleanup::run(self).await;
         }
@@ -133,13 +136,13 @@ impl<V: Vendor> Pass<'_, V> {
     /// Who forces a pass wants the vendor looked at now: the pass is for a list that was sent after it was asked for. Returns
     /// whether that list has still to come.
     fn awaits_forced_list(&mut self, view: &AccountView<V>) -> bool {
-        let Some(asked) = self.object.forced_pass(self.object.status.last_handled_reconcile_at.as_deref())
-        else {
+        if self.asked().is_none() {
             return false;
-        };
+        }
+        let requests = Requests::of(&*self.object);
         let asked_at = self.memory(|memory| match &memory.forced {
-            Some((known, at)) if *known == asked => *at,
-            _ => memory.forced.insert((asked, Instant::now())).1,
+            Some((known, at)) if *known == requests => *at,
+            _ => memory.forced.insert((requests, Instant::now())).1,
         });
         let awaits = view.reflector.snapshot().last_sent().is_none_or(|sent| sent < asked_at);
         if awaits {
@@ -199,7 +202,7 @@ impl<V: Vendor> Pass<'_, V> {
         let basis = format!(
             "{} {} {}",
             self.object.generation(),
-            self.object.requested_at().unwrap_or(""),
+            Requests::of(&*self.object).basis(),
             fingerprints.join(" ")
         );
         let stuck = self.stuck_before(secrets);
@@ -222,7 +225,7 @@ impl<V: Vendor> Pass<'_, V> {
                 && condition.reason == "NotConverging"
                 && condition.observed_generation == Some(self.object.generation())
         });
-        let is_forced = self.object.forced_pass(status.last_handled_reconcile_at.as_deref()).is_some();
+        let is_forced = self.asked().is_some();
         let is_sent = |(field, declared): (&&str, &Declared)| {
             let recorded = secrets.recorded.get(*field).and_then(|recorded| recorded.fingerprint.as_ref());
             recorded == Some(&declared.fingerprint)

@@ -32,6 +32,8 @@ pub(crate) struct ToyAccountSpec {
     pub(crate) allowed_namespaces: AllowedNamespaces,
     #[serde(default)]
     pub(crate) suspend: bool,
+    #[serde(default)]
+    pub(crate) resync_seconds: Option<u64>,
 }
 
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +92,7 @@ impl AccountSpec for ToyAccountSpec {
         "https://toy.test"
     }
     fn resync_interval(&self) -> Option<Duration> {
-        None
+        self.resync_seconds.map(Duration::from_secs)
     }
     fn request_timeout(&self) -> Option<Duration> {
         None

@@ -166,3 +166,24 @@ async fn a_credential_that_cannot_be_read_for_a_moment_is_not_taken_for_gone() {
     story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
     story.end().await;
 }
+
+#[tokio::test]
+async fn a_credential_that_cannot_be_read_at_the_start_is_waited_for() {
+    let proxy = ApiProxy::start(ControlPlane::shared().await).await;
+    let opening = patient("api-server-unread-first").value("leaderElection.enabled", false);
+    let mut story = with_account(opening.cluster_at(&proxy.host())).await;
+    story.apply(HTTPS).await;
+    story.ready(PLANT_A).await;
+    story.settled().await;
+    story.operator().kill().await;
+    proxy.refuse("GET", "/secrets/onomondo", 503);
+    proxy.refuse("GET", "/secrets/onomondo", 503);
+    story.operator().restart().await;
+    story.becomes(ACCOUNT, "Ready", "False/SecretNotFound").await;
+    story.ready(ACCOUNT).await;
+    story.edit(PLANT_A, "spec: {https: {shouldReturnBody: true}}").await;
+    story.ready(PLANT_A).await;
+    // What was in sync before the start hears nothing of it, and the account wakes it once it is connected.
+    story.cost(&[POST, PATCH], &[(PLANT_A, "patch, status ×2")]).await;
+    story.end().await;
+}

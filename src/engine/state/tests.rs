@@ -1,10 +1,13 @@
 //! The indexes over the cached objects.
 
 use super::*;
+use crate::engine::context::EngineSettings;
 use crate::engine::lists::{Belief, belief};
+use crate::engine::sharing::{connected, withdraw};
 use crate::engine::toy::{Toy, ToyAccountSpec, exclusives_asked_for};
 use crate::engine::vendor::Vendor;
 use crate::remote::{Connection, ExclusiveId, TokenCache, Transport, TransportBody};
+use crate::settings::AllowedHosts;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -176,4 +179,48 @@ fn who_uses_a_suspended_account_gives_nothing_up_and_takes_nothing() {
     assert!(!account_is(false, 1));
     assert!(account_is(true, 2));
     assert!(!account_is(false, 3));
+}
+
+#[tokio::test]
+async fn an_account_that_leaves_a_remote_no_longer_sets_its_pace() {
+    let minute = Duration::from_mins(1);
+    let settings = EngineSettings {
+        watch_namespaces: Vec::new(),
+        concurrency: 1,
+        resync_interval: minute,
+        request_timeout: minute,
+        consistency_allowance: minute,
+        list_size_limit: 1,
+        allowed_hosts: AllowedHosts::parse(&[]).expect("no host"),
+        allow_insecure_endpoints: false,
+        secrets_watch: false,
+        namespaces_watch: false,
+    };
+    let mut state = with_account();
+    let [slow, hasty] = ["default", "hasty"].map(|name| ObjectKey::new("toys", name));
+    let view = state.views[&slow].clone();
+    let remote = |accounts: &[&ObjectKey]| {
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        let accounts = accounts.iter().map(|key| (*key).clone()).collect();
+        Remote { accounts, ..Remote::new("toys".into(), view.reflector.clone(), task) }
+    };
+    let spec = ToyAccountSpec { resync_seconds: Some(10), ..ToyAccountSpec::default() };
+    let hurried = AccountView { spec, ..view.clone() };
+    let interval = || view.reflector.interval();
+    let joins = |state: &mut State<Toy>| {
+        state.remotes.insert("toys".into(), remote(&[&slow, &hasty]));
+        connected(state, &hasty, &hurried, &settings);
+        assert_eq!(interval(), Duration::from_secs(10));
+    };
+
+    joins(&mut state);
+    withdraw(&mut state, &hasty, &settings);
+    assert_eq!(interval(), minute, "it cannot be used any more");
+
+    joins(&mut state);
+    let other = with_account().views.remove(&slow).expect("a view of another remote");
+    let moved = AccountView { remote: "others".into(), ..other };
+    connected(&mut state, &hasty, &moved, &settings);
+    assert_eq!(interval(), minute, "it has another key now");
+    assert_eq!(state.remotes["toys"].accounts, [slow].into());
 }
