@@ -176,6 +176,10 @@ impl<V: Vendor> Controller<V> {
         self.queue.done(&key, outcome.next, now);
         if self.changed_meanwhile(&key, outcome.seen.as_deref()) {
             self.wake(&key, Cause::Changed);
+            // Another pass may have met the limit while this one ran.
+            if let Key::Connector(key) = &key {
+                self.tell_if_held(key);
+            }
         }
         // Of a connector that is gone by now no account is known, and the lane of none is that of all accounts: its account's next call is held anyway.
         if let (Some(until), Some(account)) = (outcome.hold, self.lane(&key)) {
