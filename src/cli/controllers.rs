@@ -31,10 +31,11 @@ pub enum TransportError {
     Client(#[source] BoxError),
 }
 
-/// The controllers that the settings ask for, ready to be polled; they end when the process is asked to stop.
-pub(super) fn all(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static, ()>> {
+/// The controllers that the settings ask for, ready to be polled; they end when the process is asked to stop. Each returns how many
+/// passes it had to drop.
+pub(super) fn all(settings: &Settings, shared: &Shared) -> Vec<BoxFuture<'static, usize>> {
     let mut controllers = Vec::new();
-    let mut add = |name: &str, start: fn(Shared, EngineSettings) -> BoxFuture<'static, ()>| {
+    let mut add = |name: &str, start: fn(Shared, EngineSettings) -> BoxFuture<'static, usize>| {
         if settings.controllers.contains(name) {
             controllers.push(start(shared.clone(), engine_settings(settings, name)));
         }

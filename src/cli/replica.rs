@@ -1,7 +1,7 @@
 //! One replica at work: the fingerprint key, the caches, the lease, and only then any work.
 //!
-//! Down, when asked: the controllers, within the shutdown timeout; then the lease and the waiting events, together. A lease that is lost drops
-//! the work at once. It opens no port and finds no cluster by itself, so that a simulation runs exactly this.
+//! Down, when asked: the controllers, within the shutdown timeout; then the lease and the waiting events, together. Where running work had to be
+//! dropped, what it sent may still take effect, so the lease is left to expire. A lease that is lost drops the work at once. It opens no port and finds no cluster by itself, so that a simulation runs exactly this.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub enum Ended {
     /// Another replica works now, or may.
     #[error("stopped working and ended, so that another replica can take over")]
     LeaseLost(#[source] Lost),
-    /// The controllers had to be dropped.
+    /// Running passes, or whole controllers, had to be dropped.
     #[error("running work did not finish within --shutdown-timeout ({0:?}) and was dropped")]
     NotFinished(Duration),
 }
@@ -99,9 +99,7 @@ impl Replica {
             leads,
             shutdown: self.shutdown.clone(),
         };
-        let working = async {
-            join_all(controllers::all(&self.settings, &shared)).await;
-        };
+        let working = async { join_all(controllers::all(&self.settings, &shared)).await.iter().sum() };
         let mut held = None;
         tokio::select! {
             // First: a process that was stopped and goes on must not work on an old lease. Also while running work finishes after the
@@ -142,9 +140,9 @@ impl Replica {
     }
 }
 
-/// Waits for the work, and drops it where it goes on for too long after a request to stop.
+/// Waits for the work, which returns how much of it was dropped, and drops it where it goes on for too long after a request to stop.
 async fn finished_in_time(
-    work: impl Future<Output = ()>,
+    work: impl Future<Output = usize>,
     shutdown: &Shutdown,
     shutdown_timeout: Duration,
 ) -> Result<(), Ended> {
@@ -153,7 +151,7 @@ async fn finished_in_time(
     };
     tokio::select! {
         biased;
-        () = work => Ok(()),
+        dropped = work => if dropped == 0 { Ok(()) } else { Err(Ended::NotFinished(shutdown_timeout)) },
         () = overdue => Err(Ended::NotFinished(shutdown_timeout)),
     }
 }
@@ -177,9 +175,23 @@ mod tests {
         let (trigger, shutdown) = shutdown::pair(TIMEOUT);
         trigger.request();
 
-        let end = finished_in_time(sleep(TIMEOUT), &shutdown, TIMEOUT).await;
+        let work = async {
+            sleep(TIMEOUT).await;
+            0
+        };
+        let end = finished_in_time(work, &shutdown, TIMEOUT).await;
 
         assert!(end.is_ok(), "{end:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn controllers_that_ended_but_dropped_running_passes_are_an_error() {
+        let (trigger, shutdown) = shutdown::pair(TIMEOUT);
+        trigger.request();
+
+        let end = finished_in_time(async { 1 }, &shutdown, TIMEOUT).await;
+
+        assert!(matches!(end, Err(Ended::NotFinished(TIMEOUT))), "{end:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,7 +200,7 @@ mod tests {
         let work = async {
             sleep(Duration::from_mins(1)).await;
             trigger.request();
-            pending::<()>().await;
+            pending().await
         };
         let began = Instant::now();
 

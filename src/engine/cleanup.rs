@@ -7,6 +7,7 @@ use super::claims::Claim;
 use super::identity::{elsewhere, open_claim};
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::lists::{Belief, belief};
+use super::object::Object;
 use super::own::{Own, Rename};
 use super::pass::Pass;
 use super::queue::{Cause, Next};
@@ -27,14 +28,10 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if !pass.object.has_finalizer() {
         return Ok(());
     }
-    if let Some(why) = leave_it(pass) {
-        return release(pass, "Orphaned", format!("the object at the vendor was left as it is: {why}")).await;
-    }
-    let claim_is_clean = pass.memory(|memory| memory.claim_is_clean);
-    let claim = open_claim(&*pass.object, &pass.context.key).filter(|_| !claim_is_clean);
+    let claim = claim(pass);
     let mut own = Own::of::<V>(&pass.object, claim.as_ref());
-    if own.is_nothing() {
-        return release(pass, "Deleted", "nothing had been created at the vendor".into()).await;
+    if ends_without_vendor(pass, &own).await? {
+        return Ok(());
     }
     if is_account_awaited(pass) {
         return Ok(());
@@ -58,6 +55,34 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
         return Ok(());
     }
     delete_own(pass, &view, &mut own).await
+}
+
+/// What can be done of it while the account is held: only what needs no call. Else it is said `why` the delete waits, and the way out.
+pub(super) async fn while_held<V: Vendor>(pass: &mut Pass<'_, V>, why: &str) -> Result<(), WriteError> {
+    let own = Own::of::<V>(&pass.object, claim(pass).as_ref());
+    if ends_without_vendor(pass, &own).await? {
+        return Ok(());
+    }
+    pass.say(blocked(pass, why)).await
+}
+
+/// Its claim, where something may have come of it.
+fn claim<V: Vendor>(pass: &Pass<'_, V>) -> Option<Claim> {
+    let is_clean = pass.memory(|memory| memory.claim_is_clean);
+    open_claim(&*pass.object, &pass.context.key).filter(|_| !is_clean)
+}
+
+/// Ends the delete where the vendor has no part in it. Returns whether it did.
+async fn ends_without_vendor<V: Vendor>(pass: &mut Pass<'_, V>, own: &Own) -> Result<bool, WriteError> {
+    if let Some(why) = leave_it::<V>(&pass.object) {
+        release(pass, "Orphaned", format!("the object at the vendor was left as it is: {why}")).await?;
+        return Ok(true);
+    }
+    if own.is_nothing() {
+        release(pass, "Deleted", "nothing had been created at the vendor".into()).await?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Deletes what it has, if that is certain and nobody else's.
@@ -101,11 +126,11 @@ async fn delete_own<V: Vendor>(
 }
 
 /// Why the object at the vendor stays, if it does.
-fn leave_it<V: Vendor>(pass: &Pass<'_, V>) -> Option<&'static str> {
-    if pass.object.annotation(ORPHAN_ANNOTATION) == Some("true") {
+pub(super) fn leave_it<V: Vendor>(object: &Object<V::Connector>) -> Option<&'static str> {
+    if object.annotation(ORPHAN_ANNOTATION) == Some("true") {
         return Some("the annotation connector-operator.io/orphan asks for it");
     }
-    let spec = pass.object.spec.as_ref().ok()?;
+    let spec = object.spec.as_ref().ok()?;
     match spec.management_policy() {
         ManagementPolicy::Observe => return Some("managementPolicy is Observe"),
         ManagementPolicy::Plan => return Some("managementPolicy is Plan"),

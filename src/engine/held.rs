@@ -1,13 +1,15 @@
 //! What a connector is told while its account is held, which is no time for a pass: that it waits, where its status says nothing of its present spec.
+//! A delete that needs no call does not wait.
 //!
 //! It never calls the vendor, and it never speaks of a connector whose status is up to date: a hold costs what is in sync nothing.
 
+use super::cleanup::{leave_it, while_held};
 use super::context::Context;
 use super::kubernetes::WriteError;
 use super::object::{Object, ObjectKey};
 use super::outcome::Outcome;
 use super::pass::Pass;
-use super::queue::Cause;
+use super::queue::{Cause, Next};
 use super::run::{Controller, Key};
 use super::status::Verdict;
 use super::vendor::Vendor;
@@ -21,31 +23,40 @@ const WORTH_A_WORD: Duration = Duration::from_secs(10);
 
 /// Tells one connector.
 pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) -> Outcome {
-    let object = context.state().connectors.get(key).cloned().filter(|object| is_waiting(object));
+    let object = context.state().connectors.get(key).cloned().filter(|object| is_waiting::<V>(object));
     let Some(object) = object else { return Outcome::wait() };
     let Some(account) = context.state().account_of(key).cloned() else { return Outcome::wait() };
-    let message = format!(
-        "{}: account {account} is held by its rate limit, until the time that its status gives; nothing is sent before",
-        key.name
+    let why = format!(
+        "account {account} is held by its rate limit, until the time that its status gives; nothing is sent before"
     );
     let mut pass = Pass { context, key, object, is_notice: true, outcome: Outcome::wait() };
-    match pass.say(Verdict::dependency("Unknown", "RateLimited", message)).await {
+    let told = if pass.object.is_deleted() {
+        while_held(&mut pass, &why).await
+    } else {
+        pass.say(Verdict::dependency("Unknown", "RateLimited", format!("{}: {why}", key.name))).await
+    };
+    match told {
         Ok(()) | Err(WriteError::Gone | WriteError::Conflict) => {}
-        // The pass that comes after the hold says what there is to say then.
-        Err(WriteError::Failed(why)) => {
-            tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
+        Err(WriteError::Failed(ref failure)) => {
+            tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {failure}");
+            // The pass that comes after the hold says what there is to say then, but who may go shall not have to wait for it.
+            if leave_it::<V>(&pass.object).is_some() {
+                pass.outcome.next = Next::BackOff;
+            }
         }
     }
     pass.outcome
 }
 
-/// Whether nothing was said of its present spec yet. Who is suspended waits for nothing.
-fn is_waiting<K: super::object::Kind<Status = crate::api::ConnectorStatus<R>>, R>(object: &Object<K>) -> bool
-where
-    K::Spec: ConnectorSpec,
-{
+/// Whether nothing was said of its present spec yet, or of its delete, which is a new generation, too; or whether it may go at once. Who is suspended
+/// waits for nothing.
+fn is_waiting<V: Vendor>(object: &Object<V::Connector>) -> bool {
+    let is_untold = object.status.observed_generation != Some(object.generation());
+    if object.is_deleted() {
+        return object.has_finalizer() && (is_untold || leave_it::<V>(object).is_some());
+    }
     let is_suspended = object.spec.as_ref().is_ok_and(ConnectorSpec::suspend);
-    !object.is_deleted() && !is_suspended && object.status.observed_generation != Some(object.generation())
+    !is_suspended && is_untold
 }
 
 impl<V: Vendor> Controller<V> {
@@ -54,7 +65,7 @@ impl<V: Vendor> Controller<V> {
         let account = self.context.state().account_of(key).cloned();
         let Some(until) = self.queue.held_until(&account) else { return };
         let is_running = self.queue.is_running(&Key::Connector(key.clone()));
-        let waits = self.context.state().connectors.get(key).is_some_and(|object| is_waiting(object));
+        let waits = self.context.state().connectors.get(key).is_some_and(|object| is_waiting::<V>(object));
         if waits && !is_running && until > Instant::now() + WORTH_A_WORD {
             self.wake(&Key::Held(key.clone()), Cause::Changed);
         }

@@ -94,8 +94,8 @@ impl<V: Vendor> Controller<V> {
     }
 
     /// Runs until it is asked to stop, and lets running passes finish until the deadline. Before `leads` says since when this process
-    /// leads, it only keeps its caches.
-    pub async fn run(mut self, mut leads: watch::Receiver<Option<Instant>>, shutdown: Shutdown) {
+    /// leads, it only keeps its caches. Returns how many passes were dropped.
+    pub async fn run(mut self, mut leads: watch::Receiver<Option<Instant>>, shutdown: Shutdown) -> usize {
         loop {
             let since = *leads.borrow_and_update();
             if let Some(since) = since {
@@ -118,7 +118,8 @@ impl<V: Vendor> Controller<V> {
         }
     }
 
-    async fn drain(mut self, deadline: Instant) {
+    /// Lets running passes finish. Returns how many did not: what they had sent may still take effect.
+    async fn drain(mut self, deadline: Instant) -> usize {
         self.signs.heartbeat.rest();
         tracing::info!(
             controller = V::NAME,
@@ -130,11 +131,12 @@ impl<V: Vendor> Controller<V> {
                 biased;
                 finished = self.running.next() => match finished {
                     Some(finished) => self.finished(finished),
-                    None => return,
+                    None => return 0,
                 },
                 () = sleep_until(deadline) => {
-                    tracing::warn!(controller = V::NAME, passes = self.running.len(), "stopped before these passes were done");
-                    return;
+                    let passes = self.running.len();
+                    tracing::warn!(controller = V::NAME, passes, "stopped before these passes were done");
+                    return passes;
                 }
             }
         }
@@ -176,6 +178,10 @@ impl<V: Vendor> Controller<V> {
         self.queue.done(&key, outcome.next, now);
         if self.changed_meanwhile(&key, outcome.seen.as_deref()) {
             self.wake(&key, Cause::Changed);
+            // Another pass may have met the limit while this one ran.
+            if let Key::Connector(key) = &key {
+                self.tell_if_held(key);
+            }
         }
         // Of a connector that is gone by now no account is known, and the lane of none is that of all accounts: its account's next call is held anyway.
         if let (Some(until), Some(account)) = (outcome.hold, self.lane(&key)) {

@@ -53,8 +53,8 @@ pub struct Shared {
     pub shutdown: Shutdown,
 }
 
-/// Runs the controller of one vendor until it is asked to stop.
-pub async fn controller<V: Vendor>(shared: Shared, settings: EngineSettings) {
+/// Runs the controller of one vendor until it is asked to stop. Returns how many passes did not finish in time and were dropped.
+pub async fn controller<V: Vendor>(shared: Shared, settings: EngineSettings) -> usize {
     let (listed, lists) = mpsc::channel(LISTS);
     let state = State::new(&scopes(&settings.watch_namespaces), settings.namespaces_watch);
     let caches_synced = shared.readiness.condition(format!("{} caches synced", V::NAME));
@@ -69,7 +69,7 @@ pub async fn controller<V: Vendor>(shared: Shared, settings: EngineSettings) {
         listed,
         state,
     );
-    Controller::new(Arc::new(context), lists, signs).run(shared.leads, shared.shutdown).await;
+    Controller::new(Arc::new(context), lists, signs).run(shared.leads, shared.shutdown).await
 }
 
 /// Why the key could not be had.

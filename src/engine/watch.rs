@@ -9,16 +9,20 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+/// A failure after so long is the first one again: longer than a watch and the longest pause together, so in between a watch went well. On a quiet
+/// feed no event says that.
+const FORGETS_FAILURES: Duration = Duration::from_mins(2);
 
 struct Feed<K: Resource> {
     api: Api<K>,
     config: watcher::Config,
     events: BoxStream<'static, watcher::Result<Event<K>>>,
     failures: u32,
+    failed_at: Option<Instant>,
     name: String,
 }
 
@@ -28,7 +32,8 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let events = watcher::watcher(api.clone(), config.clone()).boxed();
-    futures::stream::unfold(Feed { api, config, events, failures: 0, name }, |mut feed| async move {
+    let feed = Feed { api, config, events, failures: 0, failed_at: None, name };
+    futures::stream::unfold(feed, |mut feed| async move {
         loop {
             match feed.events.next().await {
                 Some(Ok(event)) => {
@@ -54,6 +59,10 @@ where
             // The history that we asked for is gone; only a new list helps.
             self.restart();
         }
+        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() > FORGETS_FAILURES) {
+            self.failures = 0;
+        }
+        self.failed_at = Some(Instant::now());
         let pause = FIRST_BACK_OFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACK_OFF);
         self.failures = self.failures.saturating_add(1);
         tracing::warn!(
@@ -102,7 +111,38 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use tokio::time::{Instant, timeout_at};
+    use tokio::time::timeout_at;
+
+    fn answer(code: u16, body: &serde_json::Value) -> http::Response<Body> {
+        let mut answer = http::Response::new(Body::from(body.to_string().into_bytes()));
+        *answer.status_mut() = http::StatusCode::from_u16(code).expect("a status");
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_a_quiet_feed_that_lie_far_apart_do_not_add_up() {
+        const GOES_WELL: Duration = Duration::from_hours(1);
+        let watches = Arc::new(AtomicU32::new(0));
+        let counted = watches.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+            let counted = counted.clone();
+            async move {
+                if !is_watch {
+                    let metadata = json!({"resourceVersion": "1"});
+                    return Ok(answer(200, &json!({"metadata": metadata, "items": []})));
+                }
+                counted.fetch_add(1, Ordering::Relaxed);
+                sleep(GOES_WELL).await;
+                Err::<http::Response<Body>, _>(std::io::Error::other("cut"))
+            }
+        });
+        let api: Api<Namespace> = Api::all(kube::Client::new(service, "default"));
+        let mut events = feed(api, watcher::Config::default(), "namespaces".to_owned()).boxed();
+        let end = Instant::now() + 20 * (GOES_WELL + 2 * FIRST_BACK_OFF);
+        while timeout_at(end, events.next()).await.is_ok() {}
+        assert_eq!(watches.load(Ordering::Relaxed), 21, "watches, each soon after the one before");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_list_that_is_forbidden_is_asked_for_less_and_less_often() {
@@ -111,9 +151,7 @@ mod tests {
         let service = tower::service_fn(move |_: http::Request<Body>| {
             counted.fetch_add(1, Ordering::Relaxed);
             let refused = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403});
-            let mut answer = http::Response::new(Body::from(refused.to_string().into_bytes()));
-            *answer.status_mut() = http::StatusCode::FORBIDDEN;
-            async move { Ok::<_, Infallible>(answer) }
+            async move { Ok::<_, Infallible>(answer(403, &refused)) }
         });
         let api: Api<Namespace> = Api::all(kube::Client::new(service, "default"));
         let mut events = feed(api, watcher::Config::default(), "namespaces".to_owned()).boxed();

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::remote::Transport;
 use crate::server::{Heartbeat, Readiness};
 use crate::settings::AllowedHosts;
-use crate::shutdown;
+use crate::shutdown::{self, Shutdown};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -28,13 +28,27 @@ pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// An operator that works from now on, until it is [ended](end). Its intervals are a minute, its deadline and the vendor's allowance half a minute.
+/// An operator that works from now on, until it is [ended](end).
 pub(super) fn begin<V: Vendor>(cluster: &Cluster, transport: Transport) -> JoinHandle<()> {
+    let (trigger, shutdown) = shutdown::pair(Duration::ZERO);
+    let work = work::<V>(cluster, transport, shutdown);
+    tokio::spawn(async move {
+        let _kept = trigger;
+        work.await;
+    })
+}
+
+/// What an operator does until it is asked to stop; it returns how many passes it dropped. Its intervals are a minute, its deadline and the vendor's
+/// allowance half a minute.
+pub(super) fn work<V: Vendor>(
+    cluster: &Cluster,
+    transport: Transport,
+    shutdown: Shutdown,
+) -> impl Future<Output = usize> + Send + 'static {
     const MINUTE: Duration = Duration::from_mins(1);
     let client = cluster.client();
     let (publisher, _sender) = events::start(client.clone(), "operator", 7, || {});
     let (leads, has_lead) = watch::channel(Some(Instant::now()));
-    let (trigger, asked_to_stop) = shutdown::pair(Duration::ZERO);
     let shared = Shared {
         client,
         transport,
@@ -44,7 +58,7 @@ pub(super) fn begin<V: Vendor>(cluster: &Cluster, transport: Transport) -> JoinH
         readiness: Readiness::default(),
         heartbeat: Heartbeat::default(),
         leads: has_lead,
-        shutdown: asked_to_stop,
+        shutdown,
     };
     let settings = EngineSettings {
         watch_namespaces: vec!["plant".to_owned()],
@@ -58,10 +72,10 @@ pub(super) fn begin<V: Vendor>(cluster: &Cluster, transport: Transport) -> JoinH
         secrets_watch: false,
         namespaces_watch: false,
     };
-    tokio::spawn(async move {
-        let _kept = (leads, trigger);
-        controller::<V>(shared, settings).await;
-    })
+    async move {
+        let _kept = leads;
+        controller::<V>(shared, settings).await
+    }
 }
 
 /// Ends an operator where it stands.

@@ -67,7 +67,7 @@ struct Scene<S: Subject> {
     connectors: Api<DynamicObject>,
     kind: String,
     trigger: shutdown::Trigger,
-    working: tokio::task::JoinHandle<()>,
+    working: tokio::task::JoinHandle<usize>,
 }
 
 impl<S: Subject> Scene<S> {
@@ -148,7 +148,8 @@ impl<S: Subject> Scene<S> {
     async fn close(self, writes: &[&str]) {
         assert_eq!(self.vendor.writes(), writes, "what the vendor was told");
         self.trigger.request();
-        self.working.await.expect("the controller ends");
+        let dropped = self.working.await.expect("the controller ends");
+        assert_eq!(dropped, 0, "passes that did not finish");
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::plant::{ACCOUNT, HTTPS, PLANT_A, POST, with_account};
+use crate::plant::{ACCOUNT, DELETE, HTTPS, PLANT_A, POST, in_sync, with_account};
 use crate::support::objects::{condition, condition_message};
 use crate::support::vendor::Request;
 
 const PLANT_B: &str = "OnomondoConnector/plant-b";
+const PLANT_C: &str = "OnomondoConnector/plant-c";
 
 /// The end of the hold is told in whole seconds.
 const TOLERANCE: Duration = Duration::from_secs(1);
@@ -106,5 +107,43 @@ async fn who_comes_while_the_account_is_held_for_long_is_told_so_and_waits() {
     let posts = ["POST /connectors plant-a -> 429", POST, "POST /connectors plant-b"];
     let writes = [(PLANT_A, "patch, status ×2"), (PLANT_B, "status, patch, status")];
     story.cost_in_any_order(&posts, &writes).await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn who_is_deleted_while_the_account_is_held_says_so_and_goes_at_once_where_nothing_is_to_be_sent() {
+    let story = in_sync("throttled-deletes", HTTPS).await;
+    story.apply(&HTTPS.replace("plant-a", "plant-b")).await;
+    story.ready(PLANT_B).await;
+    let limited = json!({"kind": "rate_limited", "headers": false, "retry_after_seconds": 25});
+    story.vendor.fault(json!({"method": "POST", "times": 1}), limited).await;
+    story.apply(&HTTPS.replace("plant-a", "plant-c")).await;
+    story.becomes(PLANT_C, "Ready", "False/RateLimited").await;
+
+    story.delete(PLANT_A).await;
+    let blocked = story.becomes(PLANT_A, "Ready", "False/DeletionBlocked").await;
+    assert_eq!(condition(&blocked, "Reconciling"), "True/DeletionBlocked");
+    let message = "plant-a: account throttled-deletes/default is held by its rate limit, until the time that its status gives; nothing is \
+                   sent before; to leave the object at the vendor: kubectl annotate -n throttled-deletes --overwrite \
+                   onomondoconnectors/plant-a connector-operator.io/orphan=true";
+    assert_eq!(condition_message(&blocked, "Ready"), message);
+    story.delete(PLANT_B).await;
+    story.becomes(PLANT_B, "Ready", "False/DeletionBlocked").await;
+    story.annotate(PLANT_B, "connector-operator.io/orphan", "true").await;
+    story.gone(PLANT_B).await;
+    // Nothing came of its create.
+    story.delete(PLANT_C).await;
+    story.gone(PLANT_C).await;
+    let calls = [POST, "POST /connectors plant-b", "POST /connectors plant-c -> 429"];
+    let writes = [
+        (PLANT_A, "patch, status ×2"),
+        (PLANT_B, "patch, status ×2, patch"),
+        (PLANT_C, "patch, status, patch"),
+    ];
+    story.cost(&calls, &writes).await;
+
+    story.gone(PLANT_A).await;
+    assert_eq!(story.vendor_writes().await, [&calls[..], &[DELETE]].concat());
+    assert!(story.vendor.connector("plant-b").await.is_some(), "it was left");
     story.end().await;
 }

@@ -2,9 +2,10 @@
 
 use super::Onomondo;
 use crate::remote::Transport;
+use crate::shutdown;
 use crate::vendors::in_process::in_paused_time;
 use crate::vendors::kubernetes_in_process::Cluster;
-use crate::vendors::operator_in_process::{begin, end, object};
+use crate::vendors::operator_in_process::{begin, end, object, work};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -144,5 +145,25 @@ fn the_connectors_of_every_account_that_shares_a_list_hear_that_it_is_too_old_an
         sleep(5 * MINUTE).await;
         say("True/Succeeded");
         end(operator).await;
+    });
+}
+
+#[test]
+fn a_pass_that_still_waits_for_an_answer_when_time_is_up_is_told_of() {
+    in_paused_time(async {
+        const BEFORE_THE_DEADLINE_OF_A_CALL: Duration = Duration::from_secs(10);
+        for (drain, expected) in [(BEFORE_THE_DEADLINE_OF_A_CALL, 1), (MINUTE, 0)] {
+            let transport = vendor(|request| async move {
+                if request.method() == Method::POST {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Response::new(json!([])))
+            });
+            let (trigger, asked_to_stop) = shutdown::pair(drain);
+            let operator = tokio::spawn(work::<Onomondo>(&cluster(&["plant-a"]), transport, asked_to_stop));
+            sleep(BEFORE_THE_DEADLINE_OF_A_CALL).await;
+            trigger.request();
+            assert_eq!(operator.await.expect("the operator"), expected, "after {drain:?}");
+        }
     });
 }
