@@ -101,20 +101,22 @@ impl Replica {
         };
         let working = async { join_all(controllers::all(&self.settings, &shared)).await.iter().sum() };
         let mut held = None;
-        tokio::select! {
+        let end = tokio::select! {
             // First: a process that was stopped and goes on must not work on an old lease. Also while running work finishes after the
             // request to stop, the lease has to be kept.
             biased;
             lost = self.lead_until_lost(&lead, instance, &mut held) => return Err(Ended::LeaseLost(lost)),
-            end = finished_in_time(working, &self.shutdown, self.settings.shutdown_timeout) => end?,
-        }
+            end = finished_in_time(working, &self.shutdown, self.settings.shutdown_timeout) => end,
+        };
+        // What was dropped may still be on its way to a vendor: the lease is left to expire then.
+        let held = held.filter(|_| end.is_ok());
         let release = async {
             if let Some(held) = held {
                 held.release().await;
             }
         };
         let (_, ()) = tokio::join!(timeout(GOODBYE, release), sender.drain());
-        Ok(())
+        end
     }
 
     /// Leads, by the lease where there is to be one, and returns when the lease is lost.

@@ -3,6 +3,7 @@
 
 use super::claims::Claim;
 use super::kubernetes::{MetadataPatch, WriteError};
+use super::own::{Own, Rename};
 use super::pass::{LOOK_AGAIN, Pass, Work};
 use super::plan::{Bond, Update};
 use super::queue::{Cause, Next};
@@ -98,7 +99,8 @@ impl<V: Vendor> Attempt<'_, '_, '_, V> {
             return Ok(());
         }
         let is_first_try = match rename_to.as_ref().filter(|_| bond == Bond::Recorded) {
-            Some(new) => pass.announce_rename(new).await?,
+            // One that has certainly come to nothing is none: what is refused now leads nowhere.
+            Some(new) => pass.announce_rename(new).await? || pass.rename_has_failed(view),
             None => false,
         };
         let Some(entry) = pass.entry(work, &identity) else { return Ok(()) };
@@ -173,6 +175,12 @@ impl<V: Vendor> Pass<'_, V> {
         let verdict = Verdict::progressing(format!("{}: it is renamed to {new}", self.key.name));
         self.write(verdict, &[], |status| status.renaming_to = Some(new.to_string())).await?;
         Ok(true)
+    }
+
+    fn rename_has_failed(&self, view: &AccountView<V>) -> bool {
+        let from = self.absence_from(view, self.memory(|memory| memory.last_doubt));
+        let rename = Own::of::<V>(&self.object, None).rename(&view.reflector.snapshot(), from);
+        matches!(rename, Some(Rename::Failed(_)))
     }
 
     /// A rename that was refused leads nowhere; the next status says so.
@@ -338,7 +346,7 @@ async fn failed<V: Vendor>(
         Disposition::Retry => Next::BackOff,
         Disposition::RetryAfter(wait) => pass.outcome.hold_for(wait),
         // The list tells whether it is there; one that shows nothing new wakes nobody.
-        _ if is_missed && what == "update" => Next::BackOff,
+        _ if is_missed => Next::BackOff,
         Disposition::WaitForChange | Disposition::Misconfigured => Next::After(LOOK_AGAIN),
     };
     pass.say_of_own(work, verdict, Vec::new()).await?;

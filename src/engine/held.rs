@@ -36,9 +36,11 @@ pub(super) async fn tell<V: Vendor>(context: &Arc<Context<V>>, key: &ObjectKey) 
         pass.say(Verdict::dependency("Unknown", "RateLimited", format!("{}: {why}", key.name))).await
     };
     match told {
-        Ok(()) | Err(WriteError::Gone | WriteError::Conflict) => {}
-        Err(WriteError::Failed(ref failure)) => {
-            tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {failure}");
+        Ok(()) | Err(WriteError::Gone) => {}
+        Err(ref failure @ (WriteError::Conflict | WriteError::Failed(_))) => {
+            if let WriteError::Failed(why) = failure {
+                tracing::warn!(kind = %V::NAME, object = %key, "the object could not be written to: {why}");
+            }
             // The pass that comes after the hold says what there is to say then, but who may go shall not have to wait for it.
             if leave_it::<V>(&pass.object).is_some() {
                 pass.outcome.next = Next::BackOff;

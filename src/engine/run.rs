@@ -151,6 +151,13 @@ impl<V: Vendor> Controller<V> {
     fn start_what_is_due(&mut self) {
         while self.may_start() {
             let Some(key) = self.queue.pop(Instant::now()) else { break };
+            if let Key::Held(connector) = &key
+                && self.queue.is_running(&Key::Connector(connector.clone()))
+            {
+                // It was woken while the account was held. A pass is on its way by now, and may be about to create what this one would say is not there.
+                self.queue.done(&key, Next::Wait, Instant::now());
+                continue;
+            }
             let cause = self.queue.cause_of(&key);
             tracing::debug!(controller = V::NAME, ?key, ?cause, "pass begins");
             self.running.push(pass(self.context.clone(), key, cause));

@@ -1,10 +1,14 @@
 //! A person changes `spec.name`: that is a rename, of which the status tells before it is sent. A taken name is refused before
 //! anything is sent.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::plant::{HTTPS, PLANT_A, POST, in_sync, with_account};
+use crate::support::objects::condition;
 use crate::support::story::{DEADLINE, Story};
+use crate::support::vendor::Request;
 
 const PLANT_B: &str = "OnomondoConnector/plant-b";
 
@@ -126,6 +130,42 @@ async fn a_rename_that_came_to_nothing_leads_to_no_strangers_object() {
     story.gone(PLANT_A).await;
     let left = story.vendor.connector("plant-z").await.expect("the stranger's object is there");
     assert_eq!(left["options"]["host"], "https://stranger.example.com");
+    story.end().await;
+}
+
+/// How long a request may take effect after it was sent: `requestTimeout` and the allowance of these stories.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Looks at the vendor again until that was late enough to tell what became of `request`.
+async fn is_settled(story: &Story, request: &str) {
+    let at = |request: &Request| request.at.parse::<jiff::Timestamp>().expect("a time");
+    let requests = story.vendor.requests().await;
+    let sent = requests.iter().rfind(|seen| seen.to_string() == request).map(at).expect("it was sent");
+    loop {
+        story.look_again().await;
+        let listed = story.lists().await.last().map(at).expect("a list");
+        if listed.duration_since(sent).unsigned_abs() > SETTLED {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rename_that_came_to_nothing_and_is_refused_at_last_is_announced_no_more() {
+    let story = in_sync("rename-refused-late", HTTPS).await;
+    story.vendor.fault(json!({"method": "PATCH"}), json!({"kind": "cut_before"})).await;
+    story.edit(PLANT_A, "spec: {name: plant-z}").await;
+    story.becomes(PLANT_A, "Ready", "False/RemoteUnavailable").await;
+    story.edit(PLANT_A, "spec: {suspend: true}").await;
+    let is_suspended = |seen: &Value| condition(seen, "Suspended") == "True/Suspended";
+    story.eventually(PLANT_A, "suspended", is_suspended).await;
+    is_settled(&story, "PATCH /connectors/plant-a plant-z -> cut").await;
+    story.vendor.heal().await;
+    let forbidden = json!({"kind": "status", "code": 403, "body": {"error": "forbidden"}});
+    story.vendor.fault(json!({"method": "PATCH"}), forbidden).await;
+    story.edit(PLANT_A, "spec: {suspend: false}").await;
+    let refused = story.becomes(PLANT_A, "Ready", "False/Forbidden").await;
+    assert_eq!(refused["status"]["renamingTo"], json!(null), "it leads nowhere");
     story.end().await;
 }
 
