@@ -19,6 +19,7 @@ use super::vendor::{Deletion, Phase, Vendor};
 use crate::api::{AccountSpec, ConnectorSpec, DeletionPolicy, ManagementPolicy, ORPHAN_ANNOTATION};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteItem};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a delete is tried again that waits for something which may not wake it.
 const SLOW_RETRY: Duration = Duration::from_mins(5);
@@ -219,9 +220,20 @@ async fn await_rename<V: Vendor>(
     to: &Identity,
 ) -> Result<(), WriteError> {
     let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    let message = rename_doubted(&pass.key.name, to);
+    await_list(pass, view, from, message).await
+}
+
+/// Nothing before a list that was sent at `from` or later.
+async fn await_list<V: Vendor>(
+    pass: &mut Pass<'_, V>,
+    view: &AccountView<V>,
+    from: Instant,
+    message: String,
+) -> Result<(), WriteError> {
     view.reflector.request(Refresh::NotBefore(from));
     pass.outcome.after_list(view);
-    pass.say(Verdict::progressing(rename_doubted(&pass.key.name, to))).await
+    pass.say(Verdict::progressing(message)).await
 }
 
 async fn delete<V: Vendor>(
@@ -292,11 +304,9 @@ async fn confirm_absence<V: Vendor>(
     if is_gone {
         return release(pass, "Deleted", format!("{label} is gone at the vendor")).await;
     }
-    view.reflector.request(Refresh::NotBefore(from));
-    pass.outcome.after_list(view);
     let message =
         format!("{}: {label} is not in the vendor's list; a later list has to confirm that", pass.key.name);
-    pass.say(Verdict::progressing(message)).await
+    await_list(pass, view, from, message).await
 }
 
 /// Takes our finalizer off: Kubernetes may now finish the delete.
