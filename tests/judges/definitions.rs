@@ -45,7 +45,10 @@ fn the_oldest_api_server_of_the_tests_is_the_oldest_that_the_chart_admits() {
 }
 
 fn compare(before: &Path, after: &Path) -> Result<(), String> {
+    let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/crdify.yaml");
     let ran = Command::new(tools::folder("crdify").join("crdify"))
+        .arg("--config")
+        .arg(settings)
         .arg(format!("file://{}", before.display()))
         .arg(format!("file://{}", after.display()))
         .output()
