@@ -178,7 +178,7 @@ impl<V: Vendor> Pass<'_, V> {
     }
 
     fn rename_has_failed(&self, view: &AccountView<V>) -> bool {
-        let from = self.absence_from(view, self.memory(|memory| memory.last_doubt));
+        let from = self.absence_from(view);
         let rename = Own::of::<V>(&self.object, None).rename(&view.reflector.snapshot(), from);
         matches!(rename, Some(Rename::Failed(_)))
     }

@@ -15,7 +15,7 @@ use super::report::{
 use super::status::{Progress, Verdict, conditions};
 use super::vendor::{Change, Phase, Vendor, WhenAbsent};
 use crate::api::{AdoptionPolicy, ConnectorSpec, ManagementPolicy, PlannedChange};
-use crate::remote::{Entry, Identity, Refresh};
+use crate::remote::{Entry, Identity};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -111,26 +111,22 @@ impl<V: Vendor> Pass<'_, V> {
         waiting: Waiting,
         contest: &Contest,
     ) -> Result<(), WriteError> {
-        let reflector = &work.account.view.reflector;
         match waiting {
             Waiting::ForList => {
                 self.outcome.after_list(&work.account.view);
                 Ok(())
             }
             Waiting::ForRename(to, from) => {
-                reflector.request(Refresh::NotBefore(from));
-                self.outcome.after_list(&work.account.view);
-                self.say(Verdict::progressing(rename_doubted(&self.key.name, &to))).await
+                let message = rename_doubted(&self.key.name, &to);
+                self.await_list(&work.account.view, from, message).await
             }
             Waiting::ForAbsence(from) => {
-                reflector.request(Refresh::NotBefore(from));
-                self.outcome.after_list(&work.account.view);
                 let message = format!(
                     "{}: {} is not in the vendor's list; a later list has to confirm that",
                     self.key.name,
                     V::label(work.spec, &self.key.name)
                 );
-                self.say(Verdict::progressing(message)).await
+                self.await_list(&work.account.view, from, message).await
             }
             Waiting::ForRegistration(WhenAbsent::WaitFor { reason, message, deadline }) => {
                 let (verdict, next) = self.awaits_registration(reason, message, deadline);

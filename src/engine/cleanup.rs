@@ -4,7 +4,7 @@
 
 use super::act::fold;
 use super::claims::Claim;
-use super::identity::{elsewhere, open_claim};
+use super::identity::elsewhere;
 use super::kubernetes::{MetadataPatch, WriteError};
 use super::lists::{Belief, belief};
 use super::object::Object;
@@ -19,7 +19,6 @@ use super::vendor::{Deletion, Phase, Vendor};
 use crate::api::{AccountSpec, ConnectorSpec, DeletionPolicy, ManagementPolicy, ORPHAN_ANNOTATION};
 use crate::remote::{Disposition, Entry, Identity, Refresh, RemoteItem};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How often a delete is tried again that waits for something which may not wake it.
 const SLOW_RETRY: Duration = Duration::from_mins(5);
@@ -29,7 +28,7 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
     if !pass.object.has_finalizer() {
         return Ok(());
     }
-    let claim = claim(pass);
+    let claim = pass.claim();
     let mut own = Own::of::<V>(&pass.object, claim.as_ref());
     if ends_without_vendor(pass, &own).await? {
         return Ok(());
@@ -60,17 +59,11 @@ pub async fn run<V: Vendor>(pass: &mut Pass<'_, V>) -> Result<(), WriteError> {
 
 /// What can be done of it while the account is held: only what needs no call. Else it is said `why` the delete waits, and the way out.
 pub(super) async fn while_held<V: Vendor>(pass: &mut Pass<'_, V>, why: &str) -> Result<(), WriteError> {
-    let own = Own::of::<V>(&pass.object, claim(pass).as_ref());
+    let own = Own::of::<V>(&pass.object, pass.claim().as_ref());
     if ends_without_vendor(pass, &own).await? {
         return Ok(());
     }
     pass.say(blocked(pass, why)).await
-}
-
-/// Its claim, where something may have come of it.
-fn claim<V: Vendor>(pass: &Pass<'_, V>) -> Option<Claim> {
-    let is_clean = pass.memory(|memory| memory.claim_is_clean);
-    open_claim(&*pass.object, &pass.context.key).filter(|_| !is_clean)
 }
 
 /// Ends the delete where the vendor has no part in it. Returns whether it did.
@@ -209,7 +202,7 @@ fn yields_claim<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, own: &mut 
 }
 
 fn rename<V: Vendor>(pass: &Pass<'_, V>, view: &AccountView<V>, own: &Own) -> Option<Rename> {
-    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    let from = pass.absence_from(view);
     own.rename(&view.reflector.snapshot(), from)
 }
 
@@ -219,21 +212,9 @@ async fn await_rename<V: Vendor>(
     view: &AccountView<V>,
     to: &Identity,
 ) -> Result<(), WriteError> {
-    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    let from = pass.absence_from(view);
     let message = rename_doubted(&pass.key.name, to);
-    await_list(pass, view, from, message).await
-}
-
-/// Nothing before a list that was sent at `from` or later.
-async fn await_list<V: Vendor>(
-    pass: &mut Pass<'_, V>,
-    view: &AccountView<V>,
-    from: Instant,
-    message: String,
-) -> Result<(), WriteError> {
-    view.reflector.request(Refresh::NotBefore(from));
-    pass.outcome.after_list(view);
-    pass.say(Verdict::progressing(message)).await
+    pass.await_list(view, from, message).await
 }
 
 async fn delete<V: Vendor>(
@@ -294,7 +275,7 @@ async fn confirm_absence<V: Vendor>(
     view: &AccountView<V>,
     own: &Own,
 ) -> Result<(), WriteError> {
-    let from = pass.absence_from(view, pass.memory(|memory| memory.last_doubt));
+    let from = pass.absence_from(view);
     let is_gone = own.is_gone(&view.reflector.snapshot(), from);
     let label = match (&own.recorded, &pass.object.spec) {
         (Some(recorded), _) => recorded.to_string(),
@@ -306,7 +287,7 @@ async fn confirm_absence<V: Vendor>(
     }
     let message =
         format!("{}: {label} is not in the vendor's list; a later list has to confirm that", pass.key.name);
-    await_list(pass, view, from, message).await
+    pass.await_list(view, from, message).await
 }
 
 /// Takes our finalizer off: Kubernetes may now finish the delete.

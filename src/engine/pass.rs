@@ -1,10 +1,11 @@
 //! What a pass can say and do in Kubernetes: finalizer, claim, status and events. When it does so is decided elsewhere.
 
+use super::claims::Claim;
 use super::context::Context;
 use super::dereference::Account;
 use super::events::{Event, EventType};
 use super::forced::Requests;
-use super::identity::recorded;
+use super::identity::{open_claim, recorded};
 use super::kubernetes::{MetadataPatch, WriteError, apply_status, patch_metadata};
 use super::memory::Memory;
 use super::object::{Object, ObjectKey};
@@ -17,7 +18,7 @@ use super::state::AccountView;
 use super::status::{FurtherCondition, Progress, Verdict, conditions, is_same, others_than};
 use super::vendor::{Desired, SecretValues, Vendor, Withheld};
 use crate::api::{ConnectorSpec, ConnectorStatus, DeletionPolicy, ManagementPolicy, PlannedChange};
-use crate::remote::{Entry, Identity};
+use crate::remote::{Entry, Identity, Refresh};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -228,11 +229,29 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// From when on a list has to be sent to prove that something is not there (semantics, 2): what was sent last, by this process or the one before it,
     /// and whose answer may be lost, has taken effect by then or never will.
-    pub fn absence_from(&self, view: &AccountView<V>, last_doubt: Option<Instant>) -> Instant {
-        let started = self.context.started();
+    pub fn absence_from(&self, view: &AccountView<V>) -> Instant {
+        let (started, last_doubt) = (self.context.started(), self.memory(|memory| memory.last_doubt));
         let settle =
             V::http(view.reflector.source()).request_timeout() + self.context.settings.consistency_allowance;
         last_doubt.map_or(started, |doubt| doubt.max(started)) + settle
+    }
+
+    /// Its open claim, unless every create under it was refused for certain.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        let is_clean = self.memory(|memory| memory.claim_is_clean);
+        open_claim(&*self.object, &self.context.key).filter(|_| !is_clean)
+    }
+
+    /// Nothing before a list that was sent at `from` or later; that is said.
+    pub(super) async fn await_list(
+        &mut self,
+        view: &AccountView<V>,
+        from: Instant,
+        message: String,
+    ) -> Result<(), WriteError> {
+        view.reflector.request(Refresh::NotBefore(from));
+        self.outcome.after_list(view);
+        self.say(Verdict::progressing(message)).await
     }
 
     /// The vendor's object.

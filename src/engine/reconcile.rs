@@ -8,7 +8,7 @@ use super::convergence::Convergence;
 use super::dereference::{NoAccount, account, secrets};
 use super::exclusives::Contest;
 use super::forced::Requests;
-use super::identity::{elsewhere, open_claim};
+use super::identity::elsewhere;
 use super::kubernetes::WriteError;
 use super::lists::{Belief, belief};
 use super::object::ObjectKey;
@@ -120,9 +120,7 @@ impl<V: Vendor> Pass<'_, V> {
 
     /// The recorded identity is only valid where it was recorded, and a claim where it was made.
     fn scope_changed(&self, scope: &str) -> Option<Verdict> {
-        let claim_is_clean = self.memory(|memory| memory.claim_is_clean);
-        let claim = open_claim(&*self.object, &self.context.key).filter(|_| !claim_is_clean);
-        let elsewhere = elsewhere::<V>(&self.object, claim.as_ref(), scope)?;
+        let elsewhere = elsewhere::<V>(&self.object, self.claim().as_ref(), scope)?;
         Some(Verdict::stalled(
             "ScopeChanged",
             format!(
@@ -248,14 +246,11 @@ impl<V: Vendor> Pass<'_, V> {
     }
 
     fn plan(&self, work: &Work<'_, V>) -> Decision {
+        let view = &work.account.view;
+        // Before the lock: both look into what is remembered.
+        let (claim, absence_from) = (self.claim(), self.absence_from(view));
         let mut state = self.context.state();
         let state = &mut *state;
-        let view = &work.account.view;
-        let (is_clean, last_doubt) = {
-            let memory = state.memory(self.key, self.object.uid());
-            (memory.claim_is_clean, memory.last_doubt)
-        };
-        let claim = open_claim(&*self.object, &self.context.key).filter(|_| !is_clean);
         let snapshot = view.reflector.snapshot();
         let belief = belief(state, view, &snapshot);
         let mut facts = Facts::<V> {
@@ -273,7 +268,7 @@ impl<V: Vendor> Pass<'_, V> {
             when_absent: V::when_absent(&view.spec, work.spec),
             snapshot: &snapshot,
             secrets: work.secrets,
-            absence_from: self.absence_from(view, last_doubt),
+            absence_from,
         };
         facts.contend(&view.realm, &state.wishes, &state.stakes);
         let keeper_of = |identity: Identity| {
